@@ -1,0 +1,1 @@
+"""Scores in, probabilities and operating points out."""

@@ -1,0 +1,1 @@
+"""Words on a command line: typer only; parse, call one stage, print the result."""

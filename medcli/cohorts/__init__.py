@@ -1,0 +1,1 @@
+"""Who has which label: layouts, labels and policies, splits, de-identification."""

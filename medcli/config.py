@@ -1,0 +1,286 @@
+"""Settings of every stage: one frozen dataclass each, the only home of defaults.
+
+Fields made by `place` say where to read, where to write and how many hands to use; they never change a
+result and are left out of provenance. All other fields do, and are recorded (`recorded_options`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+def place(default: Any = None) -> Any:
+    """A field that says where or how fast, not what."""
+    return field(default=default, metadata={"place": True})
+
+
+def recorded_options(config: Any) -> dict[str, Any]:
+    """Options of a stage that decide its result, as JSON values."""
+    return {f.name: _plain(getattr(config, f.name)) for f in fields(config) if not f.metadata.get("place")}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return value.name
+    return value
+
+
+class Task(StrEnum):
+    binary = "binary"
+    multiclass = "multiclass"
+    multilabel = "multilabel"
+    ordinal = "ordinal"
+
+
+class Layout(StrEnum):
+    files = "files"
+    class_folders = "class-folders"
+    table = "table"
+
+
+class Phantom(StrEnum):
+    cxr = "cxr"
+    derm = "derm"
+    ct = "ct"
+    mri = "mri"
+
+
+class Normalize(StrEnum):
+    percentile = "percentile"
+    window = "window"
+    none = "none"
+
+
+class Fit(StrEnum):
+    pad = "pad"
+    crop = "crop"
+    stretch = "stretch"
+
+
+class Loss(StrEnum):
+    auto = "auto"
+    cross_entropy = "cross-entropy"
+    bce = "bce"
+    focal = "focal"
+
+
+class Uncertain(StrEnum):
+    """What -1 means: left out, no, or yes (Irvin et al., CheXpert, AAAI 2019, section 3)."""
+
+    ignore = "ignore"
+    zero = "zero"
+    one = "one"
+
+
+class Blank(StrEnum):
+    """What a label that is not mentioned means."""
+
+    zero = "zero"
+    ignore = "ignore"
+
+
+class Precision(StrEnum):
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+class SplitBy(StrEnum):
+    """What may not be torn apart when an image has no patient and no group."""
+
+    patient = "patient"
+    image = "image"
+
+
+class Augment(StrEnum):
+    """Random changes of training images; `flips` is for images without a left, a right or an up."""
+
+    none = "none"
+    safe = "safe"
+    flips = "flips"
+
+
+class CalibrationMethod(StrEnum):
+    auto = "auto"
+    temperature = "temperature"
+    platt = "platt"
+    none = "none"
+
+
+class AttributionMethod(StrEnum):
+    auto = "auto"
+    gradcam = "gradcam"
+    rollout = "rollout"
+
+
+class Part(StrEnum):
+    train = "train"
+    val = "val"
+    test = "test"
+    all = "all"
+
+
+@dataclass(frozen=True)
+class SynthConfig:
+    """A phantom cohort."""
+
+    output: Path = place(Path("phantoms"))
+    kind: Phantom = Phantom.cxr
+    patients: int = 60
+    size: int = 256
+    uncertain: float = 0.05
+    blank: float = 0.05
+    seed: int = 0
+    jobs: int = place(0)
+
+
+@dataclass(frozen=True)
+class IngestConfig:
+    """Which files, which labels, and which columns say what."""
+
+    source: Path = place(Path("."))
+    output: Path | None = place()
+    key_file: Path | None = place()
+    jobs: int = place(0)
+    layout: Layout | None = None
+    labels: Path | None = None
+    task: Task | None = None
+    key: str = "path"
+    label: tuple[str, ...] = ()
+    separator: str | None = None
+    classes: tuple[str, ...] = ()
+    patient: str = "patient"
+    group: str = "group"
+    site: str = "site"
+    device: str = "device"
+    view: str = "view"
+    age: str = "age"
+    sex: str = "sex"
+    mask: str = "mask"
+    keep: tuple[str, ...] = ()
+    max_rejects: str = "0"
+
+
+@dataclass(frozen=True)
+class PreprocessConfig:
+    """How an image becomes what a network eats; `recipe` of a shard is this without the places."""
+
+    source: str = place("-")
+    shard: Path = place(Path("out.h5"))
+    output: Path | None = place()
+    key_file: Path | None = place()
+    jobs: int = place(0)
+    size: int = 224
+    channels: int = 1
+    fit: Fit = Fit.pad
+    normalize: Normalize = Normalize.percentile
+    window: tuple[float, float] | None = None
+    percentiles: tuple[float, float] = (0.5, 99.5)
+    denoise: bool = False
+    denoise_strength: float = 3.0
+    clahe: bool = False
+    clahe_clip: float = 2.0
+    clahe_tiles: int = 8
+    max_rejects: str = "0"
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """Shares of patients for training, validation and test."""
+
+    source: str = place("-")
+    output: Path | None = place()
+    by: SplitBy = SplitBy.patient
+    shares: tuple[float, float, float] = (80, 10, 10)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Architecture, loss, optimiser and schedule."""
+
+    source: str = place("-")
+    run: Path = place(Path("run"))
+    output: Path | None = place()
+    jobs: int = place(0)
+    device: str = place("auto")
+    fresh: bool = place(False)
+    model: str = "resnet50"
+    model_option: tuple[str, ...] = ()
+    weights: str = "none"
+    loss: Loss = Loss.auto
+    focal_gamma: float = 2.0
+    reweight: bool = False
+    epochs: int = 20
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    backbone_rate: float = 1.0
+    weight_decay: float = 0.05
+    warmup: float = 0.1
+    label_smoothing: float = 0.0
+    dropout: float = 0.0
+    augment: Augment = Augment.safe
+    uncertain: Uncertain = Uncertain.ignore
+    blank: Blank = Blank.zero
+    precision: Precision = Precision.auto
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class PredictConfig:
+    """A model on shards that it has not seen."""
+
+    source: str = place("-")
+    predictions: Path = place(Path("predictions.h5"))
+    output: Path | None = place()
+    jobs: int = place(0)
+    device: str = place("auto")
+    model: Path | None = None
+    part: Part = Part.all
+    batch_size: int = 64
+    uncertain: Uncertain = Uncertain.ignore
+    blank: Blank = Blank.zero
+    precision: Precision = Precision.auto
+
+
+@dataclass(frozen=True)
+class CalibrateConfig:
+    """Which map from scores to probabilities, and which operating point."""
+
+    source: str = place("-")
+    output: Path | None = place()
+    method: CalibrationMethod = CalibrationMethod.auto
+    operating_point: str = "youden"
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Which predictions, and at which confidence level."""
+
+    source: str = place("-")
+    report: Path = place(Path("report"))
+    output: Path | None = place()
+    part: Part = Part.test
+    level: float = 0.95
+    bins: int = 15
+
+
+@dataclass(frozen=True)
+class ExplainConfig:
+    """Which maps, of which images, for which classes."""
+
+    source: str = place("-")
+    maps: Path = place(Path("maps.h5"))
+    gallery: Path | None = place()
+    output: Path | None = place()
+    jobs: int = place(0)
+    device: str = place("auto")
+    method: AttributionMethod = AttributionMethod.auto
+    part: Part = Part.test
+    limit: int | None = None
+    batch_size: int = 16

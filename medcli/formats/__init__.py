@@ -1,0 +1,1 @@
+"""Other people's files, read only: DICOM, NIfTI, raster images, tables."""

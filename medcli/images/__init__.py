@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: windowing, denoising, contrast, geometry, augmentation, phantoms."""

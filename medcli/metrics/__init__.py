@@ -1,0 +1,1 @@
+"""Targets and scores in, numbers with intervals out."""

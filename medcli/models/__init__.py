@@ -1,0 +1,1 @@
+"""Networks and how they learn: backbones, losses, loader, training loop, checkpoints."""

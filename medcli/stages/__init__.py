@@ -1,0 +1,1 @@
+"""Work on files: one module per command, `run(config) -> Manifest`."""

@@ -1,0 +1,1 @@
+"""Our own files: shards, manifests, provenance, digests, atomic writes."""

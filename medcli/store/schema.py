@@ -1,0 +1,137 @@
+"""The JSON Schema of manifests: what `medcli schema` prints and every reader checks."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from medcli.errors import DataError
+
+MANIFEST_VERSION = "manifest/1"
+
+_SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_KEYED_HASH = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
+_NAME = {"type": "string", "minLength": 1, "maxLength": 256}
+_IDS = {"type": "array", "items": _KEYED_HASH}
+_OBJECT_OR_NULL = {"type": ["object", "null"]}
+_REFERENCE = {
+    "type": "object",
+    "required": ["path", "sha256"],
+    "properties": {"path": {"type": "string", "minLength": 1}, "sha256": _SHA256},
+}
+
+RECORD_SCHEMA: dict[str, Any] = {
+    "description": "One image. Only these fields exist: nothing else of a header is ever copied.",
+    "type": "object",
+    "required": ["id", "sha256", "labels"],
+    "additionalProperties": False,
+    "properties": {
+        "id": {**_KEYED_HASH, "description": "Opaque id: keyed hash of the path below the input folder"},
+        "sha256": {**_SHA256, "description": "Digest of the source file's bytes"},
+        "labels": {
+            "description": "What the source says: 1 yes, 0 no, -1 uncertain; absent: not mentioned",
+            "type": "object",
+            "additionalProperties": {"type": "integer", "minimum": -1, "maximum": 1},
+        },
+        "patient": {**_KEYED_HASH, "description": "Keyed hash of the patient"},
+        "group": {**_KEYED_HASH, "description": "Keyed hash of what must stay together, such as a lesion"},
+        "site": _NAME,
+        "device": _NAME,
+        "view": _NAME,
+        "modality": _NAME,
+        "age": {"type": "number", "minimum": 0, "maximum": 120, "description": "Years"},
+        "sex": {"enum": ["M", "F", "O"]},
+        "has_mask": {"type": "boolean"},
+        "kept": {"type": "object", "description": "Columns asked for with --keep"},
+    },
+}
+
+MANIFEST_SCHEMA: dict[str, Any] = {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "title": "medcli manifest, version 1",
+    "type": "object",
+    "required": ["medcli", "records", "history"],
+    "additionalProperties": False,
+    "properties": {
+        "medcli": {"const": MANIFEST_VERSION},
+        "task": {
+            "type": ["object", "null"],
+            "required": ["type", "classes"],
+            "properties": {
+                "type": {"enum": ["binary", "multiclass", "multilabel", "ordinal"]},
+                "classes": {"type": "array", "items": _NAME, "uniqueItems": True, "minItems": 1},
+            },
+        },
+        "sources": {"oneOf": [{"type": "null"}, _REFERENCE]},
+        "records": {"type": "array", "items": RECORD_SCHEMA},
+        "rejected": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["id", "code", "reason"],
+                "properties": {"id": _KEYED_HASH, "code": _NAME, "reason": {"type": "string"}},
+            },
+        },
+        "shards": {"type": "array", "items": _REFERENCE},
+        "splits": {
+            "type": ["object", "null"],
+            "required": ["sha256", "parts"],
+            "properties": {
+                "sha256": _SHA256,
+                "parts": {"type": "object", "additionalProperties": _IDS},
+            },
+        },
+        "model": {"oneOf": [{"type": "null"}, _REFERENCE]},
+        "predictions": {"type": "object", "additionalProperties": _REFERENCE},
+        "calibration": _OBJECT_OR_NULL,
+        "explanation": _OBJECT_OR_NULL,
+        "evaluation": _OBJECT_OR_NULL,
+        "history": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["command", "version", "options", "inputs"],
+                "properties": {
+                    "command": _NAME,
+                    "version": _NAME,
+                    "options": {"type": "object"},
+                    "inputs": {
+                        "type": "array",
+                        "items": {"type": "object", "required": ["role", "sha256"]},
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+@functools.cache
+def _validator() -> Callable[[Any], Any]:
+    import fastjsonschema
+
+    return fastjsonschema.compile(MANIFEST_SCHEMA)
+
+
+def check_manifest(document: Any) -> None:
+    """Refuse a document that is not a manifest of this version, saying where it differs.
+
+    Raises:
+        DataError: With the JSON path of the first difference.
+    """
+    version = document.get("medcli") if isinstance(document, dict) else None
+    if version is None:
+        raise DataError("this JSON is not a medcli manifest", hint="medcli ingest makes one")
+    if version != MANIFEST_VERSION:
+        raise DataError(
+            f"it is {str(version)[:40]!r}, this medcli reads {MANIFEST_VERSION!r}",
+            hint="use the medcli version that wrote it",
+        )
+    import fastjsonschema
+
+    try:
+        _validator()(document)
+    except fastjsonschema.JsonSchemaException as error:
+        message = str(error).replace("data.", "", 1)
+        raise DataError(f"the manifest breaks its schema: {message[:300]}") from error

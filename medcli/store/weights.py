@@ -1,0 +1,67 @@
+"""Models and checkpoints as safetensors, with a JSON header under the metadata key `medcli`."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medcli.errors import DataError, InputError
+from medcli.store.atomic import write_bytes
+from medcli.store.references import Reference, reference
+
+if TYPE_CHECKING:
+    import torch
+
+_MAX_HEADER = 100_000_000
+
+
+def write_safetensors(path: Path, tensors: dict[str, torch.Tensor], header: dict[str, Any]) -> Reference:
+    """Write tensors and a JSON header atomically and return a reference."""
+    from safetensors.torch import save
+
+    plain = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
+    text = json.dumps(header, ensure_ascii=False, allow_nan=False, sort_keys=True)
+    data = save(plain, metadata={"medcli": text})
+    return reference(path, write_bytes(path, data))
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The free metadata of any safetensors file, read without touching the weights."""
+    try:
+        with path.open("rb") as file:
+            size = struct.unpack("<Q", file.read(8))[0]
+            if size > min(_MAX_HEADER, path.stat().st_size):
+                raise ValueError("header longer than the file")
+            return json.loads(file.read(size)).get("__metadata__") or {}
+    except FileNotFoundError as error:
+        raise InputError("no such file", where=str(path)) from error
+    except OSError as error:
+        raise InputError((error.strerror or "cannot be read").lower(), where=str(path)) from error
+    except (struct.error, ValueError, AttributeError) as error:
+        raise DataError("it is not a whole safetensors file", where=str(path)) from error
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The JSON header of a model or checkpoint of ours."""
+    text = read_metadata(path).get("medcli")
+    if text is None:
+        raise DataError("it is a safetensors file, but not one of medcli", where=str(path))
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise DataError("its header is damaged", where=str(path)) from error
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """All tensors of a safetensors file, on the CPU."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        return load(path.read_bytes())
+    except FileNotFoundError as error:
+        raise InputError("no such file", where=str(path)) from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise DataError("it is not a whole safetensors file", where=str(path)) from error
