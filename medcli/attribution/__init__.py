@@ -35,7 +35,9 @@ def choose_method(name: str, model: nn.Module, sample: torch.Tensor) -> str:
     kind = type(model).__name__
     if name == "auto":
         if not suitable:
-            raise UsageError(f"no attribution method works for a {kind}: it has neither a feature map nor attention")
+            raise UsageError(
+                f"no attribution method works for a {kind}: it has neither a feature map nor attention"
+            )
         return suitable[0]
     if name not in suitable:
         would = " or ".join(f"--method {key}" for key in suitable) or "a model that is a CNN or a ViT"
