@@ -1,0 +1,60 @@
+"""Reason codes of rejected inputs: the one table; the man page is made from it."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from medcli.errors import DataError
+
+CODES: dict[str, str] = {
+    "decode/empty": "the file has no content",
+    "decode/truncated": "the file ends before its content does",
+    "decode/corrupt": "the content contradicts itself or fails its own checksum",
+    "decode/unknown-format": "not an image format that medcli reads (a web page, an archive, a pointer, ...)",
+    "decode/not-an-image": "DICOM without an image: structured report, PDF, RT object, DICOMDIR, waveform",
+    "decode/multi-frame": "more than one image in the file",
+    "decode/unsupported-syntax": "a variant of the format that medcli does not read",
+    "decode/bad-header": "a header value is missing or impossible (rows, bit depth, rescale, ...)",
+    "decode/not-finite": "pixels are NaN or infinite",
+    "decode/bomb": "the decoded image would be larger than the limit",
+    "file/symlink": "a link that leaves the folder, leads to a folder, or leads nowhere",
+    "file/not-regular": "a FIFO, socket or device",
+    "file/unreadable": "no permission, or reading failed",
+    "file/changed": "the content is not what it was when the file was ingested",
+    "table/no-file": "a row whose file does not exist",
+    "table/no-row": "a file without a row in the table of labels",
+    "table/duplicate-key": "several rows that differ name the same file",
+    "table/bad-label": "a label that is not 1, 0, -1 or blank, or not one of --classes",
+    "table/no-key": "a row with an empty key",
+    "table/bad-mask": "a mask that does not exist, or lies outside the folder",
+    "folder/no-class": "a file that lies in no class folder",
+    "worker/died": "the process that read the file died",
+    "worker/timeout": "reading the file took too long",
+    "worker/memory": "reading the file needed more memory than a worker may use",
+    "worker/crashed": "the library that read the file failed in an unforeseen way",
+}
+
+DECODER_FAULTS: tuple[type[BaseException], ...] = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What foreign decoders raise on damaged bytes; our own code is kept outside the `try` that catches these."""
+
+
+def reject(code: str, message: str, *, hint: str = "") -> DataError:
+    """A fault of one input, to be raised; never quotes a value that may identify a person."""
+    assert code in CODES, code
+    return DataError(message, code=code, hint=hint)

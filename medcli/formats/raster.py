@@ -1,0 +1,125 @@
+"""PNG, JPEG and TIFF: decoded pixels, upright, without alpha; nothing of their text or EXIF."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from medcli.errors import MedcliError
+from medcli.formats.codes import DECODER_FAULTS, reject
+from medcli.formats.source import MAX_PIXELS, SourceHeader, SourceImage
+
+_BITS = {"uint8": 8, "uint16": 16, "int32": 32, "float32": 32}
+_DEEP_COLOURS = {2, 4, 6}  # PNG colour types that Pillow would cut from 16 to 8 bits
+
+
+def scan_bytes(content: bytes, *, kind: str) -> SourceHeader:
+    """The format and nothing else: these formats have no trustworthy fields."""
+    _open(content, kind)
+    return SourceHeader(kind=kind)
+
+
+def decode_bytes(content: bytes, *, kind: str) -> SourceImage:
+    """The first and only image of the file.
+
+    Grey images of fewer than 8 bits are widened to 8; palettes become RGB, CMYK becomes RGB, alpha is left
+    out; the EXIF orientation is applied.
+    """
+    if kind == "png":
+        pixels = _decode_png(content)
+    else:
+        pixels = _decode_pillow(content, kind)
+    return SourceImage(pixels, bits=_BITS[str(pixels.dtype)])
+
+
+def _open(content: bytes, kind: str) -> Image.Image:
+    """The image, header only, once its size is known to be acceptable."""
+    try:
+        image = Image.open(io.BytesIO(content), formats=[kind.upper()])
+        num_frames = getattr(image, "n_frames", 1) if kind != "jpeg" else 1
+    except Image.DecompressionBombError as error:
+        raise reject("decode/bomb", "the header announces more pixels than the limit") from error
+    except DECODER_FAULTS as error:
+        raise _unreadable_header(content, kind) from error
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise reject("decode/bomb", f"{width}x{height} pixels, the limit is {MAX_PIXELS}")
+    if num_frames > 1:
+        raise reject("decode/multi-frame", f"{num_frames} pages or frames in the file")
+    return image
+
+
+def _unreadable_header(content: bytes, kind: str) -> MedcliError:
+    if len(content) < 64:
+        return reject("decode/truncated", f"the {kind.upper()} file ends in its header")
+    if kind == "tiff":
+        return reject("decode/unsupported-syntax", "the TIFF header is damaged, or a kind that is not read")
+    return reject("decode/corrupt", f"the {kind.upper()} header is damaged")
+
+
+def _decode_pillow(content: bytes, kind: str) -> np.ndarray:
+    image = _open(content, kind)
+    try:
+        image.load()
+        image = ImageOps.exif_transpose(image)
+        return _to_array(image)
+    except DECODER_FAULTS as error:
+        if "truncated" in str(error):
+            raise reject("decode/truncated", "the file ends before the image does") from error
+        raise reject("decode/corrupt", f"the {kind.upper()} data are damaged") from error
+
+
+def _to_array(image: Image.Image) -> np.ndarray:
+    mode = image.mode
+    if mode in {"I;16", "I;16B", "I;16L"}:
+        return np.asarray(image).astype(np.uint16)
+    if mode == "I":
+        pixels = np.asarray(image, dtype=np.int32)
+        return pixels.astype(np.uint16) if 0 <= pixels.min() and pixels.max() < 1 << 16 else pixels
+    if mode == "F":
+        return np.asarray(image, dtype=np.float32)
+    if mode in {"1", "L", "LA", "La"}:
+        return np.asarray(image.getchannel(0) if mode.startswith("L") and len(mode) > 1 else image.convert("L"))
+    return np.asarray(image.convert("RGB"))
+
+
+def _decode_png(content: bytes) -> np.ndarray:
+    _open(content, "png")
+    names = set(_checked_chunks(content))
+    if b"acTL" in names:
+        raise reject("decode/multi-frame", "an animated PNG")
+    depth, colour_type = content[24], content[25]
+    if depth < 16 or colour_type not in _DEEP_COLOURS:
+        return _decode_pillow(content, "png")
+    import imagecodecs
+
+    try:
+        pixels = np.asarray(imagecodecs.png_decode(content))
+    except DECODER_FAULTS as error:
+        raise reject("decode/corrupt", "the PNG data are damaged") from error
+    num_colours = 1 if colour_type == 4 else 3
+    return pixels[..., 0] if num_colours == 1 else pixels[..., :3]
+
+
+def _checked_chunks(content: bytes) -> Iterator[bytes]:
+    """Names of a PNG's chunks, each with its CRC verified (PNG specification, section 5.3), up to IEND."""
+    position = 8
+    while position + 12 <= len(content):
+        (length,) = struct.unpack(">I", content[position : position + 4])
+        end = position + 8 + length
+        if end + 4 > len(content):
+            break
+        body = memoryview(content)[position + 4 : end]
+        if zlib.crc32(body) != int.from_bytes(content[end : end + 4], "big"):
+            raise reject("decode/corrupt", "a PNG chunk fails its checksum")
+        name = bytes(body[:4])
+        yield name
+        if name == b"IEND":
+            return
+        position = end + 4
+    raise reject("decode/truncated", "the PNG file ends before the image does")

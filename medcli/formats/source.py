@@ -1,0 +1,47 @@
+"""What every decoder returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+MAX_PIXELS = 1 << 28
+"""Largest number of pixels (268 million) decoded from one file; more is taken for a bomb."""
+
+MAX_BYTES = 1 << 31
+"""Largest file, and largest inflated content, in bytes."""
+
+
+@dataclass(frozen=True)
+class SourceImage:
+    """One image as its file means it, before any choice of ours.
+
+    Attributes:
+        pixels: [height, width] or [height, width, channels], integer or float32, in modality units
+            (Hounsfield for CT). MONOCHROME1 is not inverted.
+        bits: Meaningful bits of the stored values (8, 12, 16, ...).
+        window: Centre and width of the header's first window, in the units of `pixels`.
+        is_inverted: Bright is stored as low (MONOCHROME1, DICOM PS3.3 C.7.6.3.1.2): window first, then invert.
+    """
+
+    pixels: np.ndarray
+    bits: int
+    window: tuple[float, float] | None = None
+    is_inverted: bool = False
+
+
+@dataclass(frozen=True)
+class SourceHeader:
+    """What a file says about its image.
+
+    Attributes:
+        kind: Format: dicom, nifti, png, jpeg or tiff.
+        fields: Raw values of allow-listed record fields: modality, view, age, sex.
+        patient: Raw patient id; only ever hashed.
+    """
+
+    kind: str
+    fields: dict[str, Any] = field(default_factory=dict)
+    patient: str | None = None
