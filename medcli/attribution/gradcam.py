@@ -1,7 +1,8 @@
 """Grad-CAM of convolutional networks.
 
-Reference: Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization,
-ICCV 2017, section 3; section 3.1 shows that it equals CAM (Zhou et al., CVPR 2016) for a pooling + linear head.
+Reference: Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
+Localization, ICCV 2017, section 3; for a head of pooling and one linear layer it equals CAM (section 3.1;
+Zhou et al., CVPR 2016).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from torch import nn
 from medcli.attribution.result import Attribution, to_image_size
 
 
-def suits(model: nn.Module, sample: torch.Tensor) -> bool:
+def suits(model: Any, sample: torch.Tensor) -> bool:
     """Whether the model turns an image into a feature map with two spatial axes."""
     if not hasattr(model, "forward_features") or not hasattr(model, "forward_head"):
         return False

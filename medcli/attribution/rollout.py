@@ -18,7 +18,7 @@ RESIDUAL = 0.5
 """Share of a block's output that comes from its skip connection (section 3, A = 0.5 W + 0.5 I)."""
 
 
-def suits(model: nn.Module, sample: torch.Tensor) -> bool:
+def suits(model: Any, sample: torch.Tensor) -> bool:
     """Whether the model is a timm ViT: tokens on a grid, and one attention with a softmax in every block."""
     blocks = getattr(model, "blocks", None)
     if blocks is None or not hasattr(model, "patch_embed") or getattr(model, "global_pool", "") == "map":
@@ -26,7 +26,7 @@ def suits(model: nn.Module, sample: torch.Tensor) -> bool:
     if not all(len(_attentions(block)) == 1 for block in blocks):
         return False
     with torch.no_grad():
-        tokens = model.eval().forward_features(sample)  # type: ignore[operator]
+        tokens = model.eval().forward_features(sample)
     rows, columns = _grid(model)
     return tokens.ndim == 3 and tokens.shape[1] == rows * columns + _num_prefix_tokens(model)
 
