@@ -51,10 +51,13 @@ def identify(content: bytes) -> str:
         raise reject("decode/empty", "the file is empty")
     if content[:2] == _GZIP:
         return _identify_inflated(content)
+    # Before all else: the preamble of a DICOM file may hold a TIFF header (PS3.10 7.1).
+    if content[128:132] == b"DICM":
+        return "dicom"
     for magic, kind in _MAGIC.items():
         if content.startswith(magic):
             return kind
-    if content[128:132] == b"DICM" or _is_bare_dicom(content):
+    if _is_bare_dicom(content):
         return "dicom"
     if _is_nifti(content):
         return "nifti"
@@ -85,7 +88,7 @@ def _is_nifti(head: bytes) -> bool:
 
 
 def _is_bare_dicom(head: bytes) -> bool:
-    """DICOM without preamble: the first element is of group 2 or 8 and followed by a plausible VR or length."""
+    """DICOM without preamble: an element of group 2 or 8 comes first, with a plausible VR or length."""
     if len(head) < 16:
         return False
     group = head[:2]

@@ -17,6 +17,8 @@ from medcli.formats.source import MAX_BYTES, SourceHeader, SourceImage
 
 __all__ = ["SourceHeader", "SourceImage", "decode", "scan"]
 
+_AGAIN = "run medcli ingest again"
+
 MODULES = {
     "dicom": "medcli.formats.dicom",
     "nifti": "medcli.formats.nifti",
@@ -40,7 +42,7 @@ def decode(path: Path, *, sha256: str | None = None) -> SourceImage:
     with at(path):
         content = read_content(path)
         if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
-            raise reject("file/changed", "the file changed since it was ingested", hint="run medcli ingest again")
+            raise reject("file/changed", "the file changed since it was ingested", hint=_AGAIN)
         kind, module = _module(content)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a library's warning may quote a header value

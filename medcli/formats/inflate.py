@@ -29,7 +29,9 @@ def inflate(content: bytes, *, wbits: int, limit: int = MAX_BYTES) -> bytes:
         try:
             parts.append(stream.decompress(rest, limit - total + 1))
         except zlib.error as error:
-            raise reject("decode/corrupt", "the compressed stream is damaged or fails its checksum") from error
+            raise reject(
+                "decode/corrupt", "the compressed stream is damaged or fails its checksum"
+            ) from error
         total += len(parts[-1])
         if total > limit:
             raise reject("decode/bomb", f"it inflates to more than {limit} bytes")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import nibabel
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 
 from medcli.formats.codes import DECODER_FAULTS, reject
 from medcli.formats.inflate import GZIP, inflate
 from medcli.formats.source import MAX_BYTES, MAX_PIXELS, SourceHeader, SourceImage
 
 MAX_VOLUMES = 4
+_FAULTS: tuple[type[BaseException], ...] = (*DECODER_FAULTS, HeaderDataError, ImageFileError)
 
 
 def scan_bytes(content: bytes, *, kind: str) -> SourceHeader:
@@ -18,7 +21,7 @@ def scan_bytes(content: bytes, *, kind: str) -> SourceHeader:
     return SourceHeader(kind=kind)
 
 
-def decode_bytes(content: bytes, *, kind: str) -> SourceImage:  # noqa: ARG001
+def decode_bytes(content: bytes, *, kind: str) -> SourceImage:
     """The central slice along the third axis, once the volume is turned to the nearest RAS+ orientation.
 
     Rows run from anterior to posterior and columns from the patient's right to left, as in an axial DICOM
@@ -27,18 +30,18 @@ def decode_bytes(content: bytes, *, kind: str) -> SourceImage:  # noqa: ARG001
     descriptions and extensions are not read. Bits are those of the stored type.
     """
     image = _open(_plain(content))
-    stored = image.get_data_dtype()
     try:
-        upright = nibabel.as_closest_canonical(image)
-        volume = upright.dataobj
-        index = (slice(None), slice(None), upright.shape[2] // 2) if upright.ndim > 2 else ()
-        plane = np.asanyarray(volume[index] if index else volume)
-    except DECODER_FAULTS as error:
+        volume = np.asanyarray(image.dataobj)
+        if volume.ndim == 2:
+            volume = volume[..., np.newaxis]
+        upright = nibabel.apply_orientation(volume, nibabel.io_orientation(image.affine))
+    except _FAULTS as error:
         raise reject("decode/corrupt", "the NIfTI data or orientation are damaged") from error
+    plane = upright[:, :, upright.shape[2] // 2]
     if plane.ndim == 3 and plane.shape[2] == 1:
         plane = plane[..., 0]
     turned = np.ascontiguousarray(np.swapaxes(plane[::-1, ::-1], 0, 1))
-    return SourceImage(_narrow(turned), bits=stored.itemsize * 8)
+    return SourceImage(_narrow(turned), bits=image.get_data_dtype().itemsize * 8)
 
 
 def _plain(content: bytes) -> bytes:
@@ -54,8 +57,8 @@ def _open(content: bytes) -> nibabel.Nifti1Image:
     try:
         image = reader.from_bytes(content)
         shape, dtype = image.shape, image.get_data_dtype()
-        offset = int(image.dataobj.offset)
-    except (*DECODER_FAULTS, nibabel.spatialimages.HeaderDataError, nibabel.filebasedimages.ImageFileError) as error:
+        offset = int(image.header["vox_offset"])
+    except _FAULTS as error:
         raise reject("decode/bad-header", "the NIfTI header is damaged") from error
     _check_shape(shape, dtype)
     if offset + int(np.prod(shape, dtype=object)) * dtype.itemsize > len(content):
@@ -71,7 +74,7 @@ def _check_shape(shape: tuple[int, ...], dtype: np.dtype) -> None:
     if not 2 <= len(shape) <= 4 or min(shape) < 1:
         raise reject("decode/bad-header", f"a volume of shape {shape}")
     if len(shape) == 4 and shape[3] > MAX_VOLUMES:
-        raise reject("decode/multi-frame", f"{shape[3]} volumes in one file, up to {MAX_VOLUMES} become channels")
+        raise reject("decode/multi-frame", f"{shape[3]} volumes, up to {MAX_VOLUMES} become channels")
     num_values = int(np.prod(shape, dtype=object))
     if shape[0] * shape[1] > MAX_PIXELS or num_values * dtype.itemsize > MAX_BYTES:
         raise reject("decode/bomb", f"a volume of shape {shape} is larger than the limit")
@@ -79,4 +82,5 @@ def _check_shape(shape: tuple[int, ...], dtype: np.dtype) -> None:
 
 def _narrow(plane: np.ndarray) -> np.ndarray:
     """Integers stay what they are; scaled and floating values become float32."""
-    return plane if plane.dtype.kind in "iu" else plane.astype(np.float32)
+    dtype = plane.dtype.newbyteorder("=") if plane.dtype.kind in "iu" else np.dtype(np.float32)
+    return plane.astype(dtype, copy=False)

@@ -30,10 +30,7 @@ def decode_bytes(content: bytes, *, kind: str) -> SourceImage:
     Grey images of fewer than 8 bits are widened to 8; palettes become RGB, CMYK becomes RGB, alpha is left
     out; the EXIF orientation is applied.
     """
-    if kind == "png":
-        pixels = _decode_png(content)
-    else:
-        pixels = _decode_pillow(content, kind)
+    pixels = _decode_png(content) if kind == "png" else _decode_pillow(content, kind)
     return SourceImage(pixels, bits=_BITS[str(pixels.dtype)])
 
 
@@ -80,12 +77,12 @@ def _to_array(image: Image.Image) -> np.ndarray:
         return np.asarray(image).astype(np.uint16)
     if mode == "I":
         pixels = np.asarray(image, dtype=np.int32)
-        return pixels.astype(np.uint16) if 0 <= pixels.min() and pixels.max() < 1 << 16 else pixels
+        return pixels.astype(np.uint16) if pixels.min() >= 0 and pixels.max() < 1 << 16 else pixels
     if mode == "F":
         return np.asarray(image, dtype=np.float32)
-    if mode in {"1", "L", "LA", "La"}:
-        return np.asarray(image.getchannel(0) if mode.startswith("L") and len(mode) > 1 else image.convert("L"))
-    return np.asarray(image.convert("RGB"))
+    if mode in {"LA", "La"}:
+        return np.asarray(image.getchannel(0))
+    return np.asarray(image.convert("L" if mode in {"1", "L"} else "RGB"))
 
 
 def _decode_png(content: bytes) -> np.ndarray:

@@ -23,7 +23,7 @@ class SourceImage:
             (Hounsfield for CT). MONOCHROME1 is not inverted.
         bits: Meaningful bits of the stored values (8, 12, 16, ...).
         window: Centre and width of the header's first window, in the units of `pixels`.
-        is_inverted: Bright is stored as low (MONOCHROME1, DICOM PS3.3 C.7.6.3.1.2): window first, then invert.
+        is_inverted: Bright is stored as low (MONOCHROME1, DICOM PS3.3 C.7.6.3.1.2): window, then invert.
     """
 
     pixels: np.ndarray
