@@ -1,0 +1,64 @@
+"""Split: parts by patient, stratified, with the evidence that nothing leaks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from medcli.cohorts.splits import check_shares, rare_classes, split_evidence, split_records
+from medcli.config import SplitBy, SplitConfig
+from medcli.errors import DataError
+from medcli.progress import SILENT, Progress
+from medcli.store.digests import digest_json
+from medcli.store.manifest import Manifest, load
+
+
+def run(config: SplitConfig, *, progress: Progress = SILENT) -> Manifest:
+    """Give every record a part; splits that were there are replaced.
+
+    Raises:
+        DataError: If there are no records, or images have neither patient nor group.
+        GateError: If the finished split overlaps after all.
+    """
+    manifest = load(config.source)
+    if not manifest.records:
+        raise DataError("there are no records to split", hint="run medcli ingest first")
+    classes = manifest.classes if manifest.task else []
+    with progress.task("split", 1) as step:
+        parts = split_records(
+            manifest.records,
+            classes,
+            shares=config.shares,
+            seed=config.seed,
+            lone_images=config.by is SplitBy.image,
+        )
+        evidence = split_evidence(manifest.records, parts, classes, shares=config.shares)
+        step()
+    sha256 = digest_json(parts)
+    manifest.add_history("split", config, [("records", manifest.records_digest())], splits=sha256)
+    manifest.splits = {
+        "shares": [round(float(share), 6) for share in check_shares(config.shares)],
+        "seed": config.seed,
+        "by": str(config.by),
+        "sha256": sha256,
+        "parts": parts,
+        "evidence": evidence,
+    }
+    _tell(manifest, evidence, config=config, progress=progress)
+    return manifest
+
+
+def _tell(manifest: Manifest, evidence: dict[str, Any], *, config: SplitConfig, progress: Progress) -> None:
+    lone = sum(not (r.get("patient") or r.get("group")) for r in manifest.records)
+    if config.by is SplitBy.image and lone:
+        progress.note(
+            f"{lone} of {len(manifest.records)} images have no patient: each counts as its own patient, "
+            "so images of one patient may be in two parts and results may look better than they are"
+        )
+    images, units = evidence["images"]["counts"], evidence["units"]
+    sizes = ", ".join(f"{part} {images[part]} images of {units[part]} patients" for part in images)
+    progress.note(f"{sizes}; no patient, group or file in two parts")
+    if evidence["classes"]:
+        name, found = max(evidence["classes"].items(), key=lambda item: item[1]["distance"])
+        progress.note(f"furthest from its share: {name}, by {100 * found['distance']:.1f} points")
+    for line in rare_classes(evidence):
+        progress.note(line)
