@@ -1,0 +1,44 @@
+"""Less noise, the same edges."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from medcli.checks import check_between
+from medcli.errors import DataError
+
+_PATCH = 7
+_SEARCH = 21
+
+
+def denoise(pixels: np.ndarray, *, strength: float) -> np.ndarray:
+    """Non-local means: each pixel is the average of those whose surroundings look like its own.
+
+    Args:
+        pixels: uint8 or uint16, [height, width] or [height, width, channels], up to 4 channels; channels are
+            compared together, so colours do not bleed.
+        strength: Filter parameter h, in grey levels of 8 bits whatever the depth; near the noise's standard
+            deviation.
+
+    Returns:
+        The type and shape of `pixels`.
+
+    Raises:
+        DataError: If the type is another, or the strength is not in (0, 100].
+
+    Reference: Buades, Coll and Morel, Non-Local Means Denoising, IPOL 2011. 16 bits are compared by absolute,
+    8 bits by squared difference (OpenCV's NORM_L1 and NORM_L2), so equal strengths differ a little.
+    """
+    check_between(strength, name="the denoising strength", low=1e-3, high=100)
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise DataError(f"pixels are {pixels.dtype}, denoising takes uint8 or uint16")
+    is_deep = pixels.dtype == np.uint16
+    smooth = cv2.fastNlMeansDenoising(
+        np.ascontiguousarray(pixels),
+        h=[strength * 257 if is_deep else strength],
+        templateWindowSize=_PATCH,
+        searchWindowSize=_SEARCH,
+        normType=cv2.NORM_L1 if is_deep else cv2.NORM_L2,
+    )
+    return smooth.reshape(pixels.shape)
