@@ -43,6 +43,13 @@ class Layout(StrEnum):
     table = "table"
 
 
+class Unmatched(StrEnum):
+    """What becomes of rows without a file and files without a row."""
+
+    reject = "reject"
+    skip = "skip"
+
+
 class Phantom(StrEnum):
     cxr = "cxr"
     derm = "derm"
@@ -51,6 +58,9 @@ class Phantom(StrEnum):
 
 
 class Normalize(StrEnum):
+    """`auto`: `--window` when given, else colour as it is and everything else between percentiles."""
+
+    auto = "auto"
     percentile = "percentile"
     window = "window"
     none = "none"
@@ -148,7 +158,8 @@ class IngestConfig:
     key_file: Path | None = place()
     jobs: int = place(0)
     layout: Layout | None = None
-    labels: Path | None = None
+    labels: Path | None = place()
+    delimiter: str | None = None
     task: Task | None = None
     key: str = "path"
     label: tuple[str, ...] = ()
@@ -163,7 +174,8 @@ class IngestConfig:
     sex: str = "sex"
     mask: str = "mask"
     keep: tuple[str, ...] = ()
-    max_rejects: str = "0"
+    unmatched: Unmatched = Unmatched.reject
+    max_rejects: str | None = place()
 
 
 @dataclass(frozen=True)
@@ -178,7 +190,7 @@ class PreprocessConfig:
     size: int = 224
     channels: int = 1
     fit: Fit = Fit.pad
-    normalize: Normalize = Normalize.percentile
+    normalize: Normalize = Normalize.auto
     window: tuple[float, float] | None = None
     percentiles: tuple[float, float] = (0.5, 99.5)
     denoise: bool = False
@@ -186,7 +198,7 @@ class PreprocessConfig:
     clahe: bool = False
     clahe_clip: float = 2.0
     clahe_tiles: int = 8
-    max_rejects: str = "0"
+    max_rejects: str = place("0")
 
 
 @dataclass(frozen=True)
@@ -284,3 +296,17 @@ class ExplainConfig:
     part: Part = Part.test
     limit: int | None = None
     batch_size: int = 16
+
+
+@dataclass(frozen=True)
+class ShowConfig:
+    """Which file to describe."""
+
+    file: str = place("-")
+
+
+@dataclass(frozen=True)
+class CheckConfig:
+    """Which files to check."""
+
+    files: tuple[str, ...] = place(())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import ContextManager, Protocol
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
 
 class Progress(Protocol):
     """What a stage may tell a person while it works."""
 
-    def task(self, label: str, total: int | None = None) -> ContextManager[Callable[..., None]]:
+    def task(self, label: str, total: int | None = None) -> AbstractContextManager[Callable[..., None]]:
         """Open a bar; the value given is called as `step(count=1, note="loss 0.31")`."""
         ...
 

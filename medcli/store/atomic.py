@@ -25,9 +25,12 @@ def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> str:
         OutputError: If the file cannot be created.
         StorageError: If writing fails half-way; nothing is left under the final name.
     """
-    with replacing(path, mode=mode) as temporary, storage_errors(path, needed=len(data)):
-        with temporary.open("r+b") as file:
-            file.write(data)
+    with (
+        replacing(path, mode=mode) as temporary,
+        storage_errors(path, needed=len(data)),
+        temporary.open("r+b") as file,
+    ):
+        file.write(data)
     return sha256_bytes(data)
 
 

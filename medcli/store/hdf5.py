@@ -14,21 +14,12 @@ os.environ.setdefault("HDF5_PLUGIN_PRELOAD", "::")
 import h5py
 import numpy as np
 
-from medcli.errors import DataError, InputError
+from medcli.errors import DataError
 from medcli.store.digests import digest_json
+from medcli.store.kinds import Kind, kind_of
 
-MAGIC = b"\x89HDF\r\n\x1a\n"
 FORMAT = ("v110", "v110")
 _FILTERS = {h5py.h5z.FILTER_FLETCHER32, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_LZF}
-
-
-def is_hdf5(path: Path) -> bool:
-    """Whether a file starts as HDF5 does."""
-    try:
-        with path.open("rb") as file:
-            return file.read(8) == MAGIC
-    except OSError as error:
-        raise InputError((error.strerror or "cannot be read").lower(), where=str(path)) from error
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -37,7 +28,7 @@ def open_hdf5(path: Path) -> h5py.File:
     Raises:
         DataError: If it is not HDF5, is cut, or holds groups, links, external or virtual data.
     """
-    if not is_hdf5(path):
+    if kind_of(path) is not Kind.hdf5:
         raise DataError("it is not an HDF5 file", where=str(path))
     try:
         file = h5py.File(path, "r", locking=False)
@@ -78,10 +69,20 @@ def read_header(file: h5py.File, *, version: str) -> dict[str, Any]:
     Args:
         version: Such as `shard/1`.
     """
-    header = _json(file, "header")
-    found = header.get("medcli") if isinstance(header, dict) else None
-    if found != version:
-        raise DataError(f"it is {found!r}, {version!r} was expected", where=file.filename)
+    header = read_any_header(file)
+    if header.get("medcli") != version:
+        raise DataError(f"it is {header.get('medcli')!r}, {version!r} was expected", where=file.filename)
+    return header
+
+
+def read_any_header(file: h5py.File) -> dict[str, Any]:
+    """The JSON header, whatever kind of file it is."""
+    try:
+        header = json.loads(file["header"].asstr()[()])
+    except (KeyError, OSError, ValueError, TypeError) as error:
+        raise DataError("it has no readable header", where=file.filename) from error
+    if not isinstance(header, dict):
+        raise DataError("its header is not an object", where=file.filename)
     return header
 
 
@@ -95,13 +96,6 @@ def read_records(file: h5py.File, header: dict[str, Any]) -> list[dict[str, Any]
     if digest_json(records) != header.get("records_sha256"):
         raise DataError("its records are not those that were written", where=file.filename)
     return records
-
-
-def _json(file: h5py.File, name: str) -> Any:
-    try:
-        return json.loads(file[name].asstr()[()])
-    except (KeyError, OSError, ValueError, TypeError) as error:
-        raise DataError(f"it has no readable {name}", where=file.filename) from error
 
 
 def read_array(file: h5py.File, name: str, *, rows: slice | int = slice(None)) -> np.ndarray:
@@ -133,3 +127,23 @@ def hdf5_bytes(build: Callable[[h5py.File], None]) -> bytes:
         build(file)
         file.flush()
         return file.id.get_file_image()
+
+
+def read_whole(path: Path) -> None:
+    """Read every array in small pieces, so that every checksum is tested, and the records.
+
+    Raises:
+        DataError: If anything in the file is not as it was written.
+    """
+    with open_hdf5(path) as file:
+        header = read_any_header(file)
+        records = read_records(file, header)
+        for name in file:
+            dataset = file[name]
+            if name in ("header", "records"):
+                continue
+            if len(dataset) != len(records):
+                raise DataError(f"{name} and records differ in number", where=str(path))
+            step = max(1, dataset.chunks[0] if dataset.chunks else 1024)
+            for start in range(0, len(dataset), step):
+                read_array(file, name, rows=slice(start, start + step))

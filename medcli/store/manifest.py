@@ -13,6 +13,7 @@ from medcli.config import recorded_options
 from medcli.errors import DataError, InputError, UsageError
 from medcli.store.atomic import write_bytes
 from medcli.store.digests import digest_json
+from medcli.store.kinds import Kind, kind_of
 from medcli.store.references import Reference, map_paths
 from medcli.store.schema import MANIFEST_VERSION, check_manifest
 
@@ -182,9 +183,7 @@ def load(source: str) -> Manifest:
     path = Path(source)
     if source == "-" or not path.is_file():
         return read_manifest(source)
-    from medcli.store.hdf5 import is_hdf5
-
-    return _wrap(path) if is_hdf5(path) else read_manifest(source)
+    return _wrap(path) if kind_of(path) is Kind.hdf5 else read_manifest(source)
 
 
 def _wrap(path: Path) -> Manifest:

@@ -65,3 +65,19 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise InputError("no such file", where=str(path)) from error
     except (SafetensorError, OSError, ValueError) as error:
         raise DataError("it is not a whole safetensors file", where=str(path)) from error
+
+
+def check_safetensors(path: Path) -> None:
+    """Refuse a file whose tensors do not fill it exactly; needs no torch.
+
+    Raises:
+        DataError: If it is cut or its header contradicts its length.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    read_metadata(path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            file.keys()
+    except (SafetensorError, OSError) as error:
+        raise DataError("it is not a whole safetensors file", where=str(path)) from error

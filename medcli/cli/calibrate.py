@@ -1,0 +1,40 @@
+"""The words of `medcli calibrate`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from medcli.cli.command import invocation, planned_only
+from medcli.cli.options import Output, Source
+from medcli.cli.output import deliver
+from medcli.config import CalibrateConfig, CalibrationMethod
+
+EXAMPLES = [
+    ("after training", "medcli calibrate trained.json -o calibrated.json"),
+    ("a threshold with 90 % sensitivity", "medcli calibrate --operating-point sensitivity=0.9 trained.json"),
+]
+
+
+def calibrate(
+    source: Source = CalibrateConfig.source,
+    output: Output = CalibrateConfig.output,
+    method: Annotated[
+        CalibrationMethod, typer.Option(help="auto: temperature for multiclass, else Platt")
+    ] = CalibrateConfig.method,
+    operating_point: Annotated[
+        str, typer.Option(metavar="RULE", help="youden, sensitivity=0.9 or specificity=0.9")
+    ] = CalibrateConfig.operating_point,
+) -> None:
+    """Turn scores into probabilities; choose thresholds.
+
+    Both are fitted to the frequencies observed in the validation part; predictions of the test part are
+    refused.
+    """
+    config = CalibrateConfig(**locals())
+    if planned_only(config):
+        return
+    from medcli.stages.calibrate import run
+
+    deliver(run(config, progress=invocation.progress), output=output)

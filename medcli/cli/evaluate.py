@@ -1,0 +1,47 @@
+"""The words of `medcli evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medcli.cli.command import invocation, planned_only
+from medcli.cli.options import Output, PartChoice, Source
+from medcli.cli.output import deliver
+from medcli.cli.streams import result_is_terminal
+from medcli.config import EvaluateConfig
+
+EXAMPLES = [
+    ("the test part", "medcli evaluate calibrated.json report/ > study.json"),
+    ("scores from elsewhere", "medcli evaluate --part all scores.h5 report/ -o study.json"),
+]
+
+
+def evaluate(
+    source: Source,
+    report: Annotated[Path, typer.Argument(metavar="REPORT/", help="Folder of report and figures")],
+    output: Output = EvaluateConfig.output,
+    part: PartChoice = EvaluateConfig.part,
+    level: Annotated[float, typer.Option(min=0.5, max=0.999, help="Confidence level")] = EvaluateConfig.level,
+    bins: Annotated[int, typer.Option(min=2, help="Bins of the calibration error")] = EvaluateConfig.bins,
+) -> None:
+    """Measure a model, with intervals, and write the report.
+
+    AUC with DeLong's interval, sensitivity and specificity at the threshold that was chosen on the
+    validation part, F1, calibration before and after, the trivial baseline beside each; patients, not
+    images, are counted.
+    """
+    config = EvaluateConfig(**locals())
+    if planned_only(config):
+        return
+    from medcli.reporting.tables import evaluation_table
+    from medcli.stages.evaluate import run
+
+    manifest = run(config, progress=invocation.progress)
+    table = [*evaluation_table(manifest.evaluation or {}).splitlines(), f"report: {report}/report.html"]
+    if not result_is_terminal():
+        for line in table:
+            invocation.progress.note(line)
+    deliver(manifest, output=output, as_json=invocation.as_json, summary=table)

@@ -1,0 +1,197 @@
+"""Manual pages, made from the program's own tree of commands and options."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from medcli.cli.table import COMMANDS, GROUPS, NAMES, Entry
+from medcli.errors import EXIT_MEANINGS, UsageError
+
+DATE = "November 23, 2026"
+_EXIT_OF_EVERY_COMMAND = (0, 1, 2, 65, 66, 73, 74, 78, 130, 141, 143)
+_EXIT_EXTRA = {"ingest": (3,), "preprocess": (3,), "split": (4,), "check": (4,), "train": (75,)}
+
+
+def page_names() -> list[str]:
+    """File names of all pages, as they lie under man/."""
+    return ["medcli.1", *(f"medcli-{name}.1" for name in NAMES)]
+
+
+def render_page(command: str) -> str:
+    """The mdoc source of a command's page, or of the program's for an empty name.
+
+    Raises:
+        UsageError: If there is no such command.
+    """
+    from medcli.cli.main import build_app
+
+    tree = typer.main.get_command(build_app())
+    if not command:
+        return "\n".join(_program_page(tree)) + "\n"
+    entry = next((entry for entry in COMMANDS if entry.name == command), None)
+    if entry is None:
+        raise UsageError(f"{command!r} is no command", hint=f"commands are {', '.join(NAMES)}")
+    return "\n".join(_command_page(entry, tree.commands[command])) + "\n"  # type: ignore[attr-defined]
+
+
+def page_in_viewer(text: str) -> bool:
+    """Show a page with man(1), as a person expects; False if there is none."""
+    viewer = shutil.which("man")
+    if viewer is None:
+        return False
+    with suppress(OSError):
+        return subprocess.run([viewer, "-l", "-"], input=text.encode(), check=False).returncode == 0
+    return False
+
+
+def _head(name: str, description: str) -> Iterator[str]:
+    yield f".Dd {DATE}"
+    yield f".Dt {name.upper()} 1"
+    yield ".Os"
+    yield ".Sh NAME"
+    yield f".Nm {name}"
+    yield f".Nd {_escape(description)}"
+
+
+def _program_page(tree: Any) -> Iterator[str]:
+    yield from _head("medcli", "medical image classification in commands that pipe into each other")
+    yield from (".Sh SYNOPSIS", ".Nm medcli", ".Ar command", ".Op Ar option ...")
+    yield ".Sh DESCRIPTION"
+    yield from _prose(tree.help)
+    for group in GROUPS:
+        yield f".Ss {group}"
+        yield ".Bl -tag -width preprocess"
+        for entry in COMMANDS:
+            if entry.group == group:
+                yield f".It Xr medcli-{entry.name} 1"
+                yield _escape(tree.commands[entry.name].get_short_help_str(200))
+        yield ".El"
+    yield from _environment()
+    yield from _exit_status([int(status) for status in EXIT_MEANINGS])
+    yield ".Sh SEE ALSO"
+    yield from _see_also([f"medcli-{name}" for name in sorted(NAMES)])
+
+
+def _command_page(entry: Entry, command: Any) -> Iterator[str]:
+    name = f"medcli-{entry.name}"
+    yield from _head(name, command.get_short_help_str(200).rstrip(".").lower())
+    yield ".Sh SYNOPSIS"
+    yield f".Nm medcli {entry.name}"
+    yield ".Op Ar option ..."
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    for parameter in arguments:
+        metavar = _escape(parameter.metavar or parameter.name.upper()).strip("[]")
+        yield f".Ar {metavar}" if parameter.required else f".Op Ar {metavar}"
+    yield ".Sh DESCRIPTION"
+    yield from _prose(command.help)
+    yield ".Bl -tag -width Ds"
+    for parameter in arguments:
+        yield f".It Ar {_escape(parameter.metavar or parameter.name.upper())}"
+        yield _escape(parameter.help or "")
+    yield ".El"
+    yield ".Sh OPTIONS"
+    yield ".Bl -tag -width Ds"
+    for parameter in command.params:
+        if parameter.param_type_name == "option":
+            yield from _option(parameter)
+    yield ".El"
+    yield from _environment(entry.name)
+    yield from _exit_status(sorted({*_EXIT_OF_EVERY_COMMAND, *_EXIT_EXTRA.get(entry.name, ())}))
+    yield from _examples(entry)
+    yield ".Sh SEE ALSO"
+    position = NAMES.index(entry.name)
+    near = [NAMES[i] for i in (position - 1, position + 1) if 0 <= i < len(NAMES)]
+    yield from _see_also(["medcli", *(f"medcli-{other}" for other in sorted(near))])
+
+
+def _option(parameter: Any) -> Iterator[str]:
+    flags = " , ".join(f"Fl {_escape(flag[1:])}" for flag in sorted(parameter.opts, key=len))
+    metavar = "" if parameter.is_flag else f" Ar {_escape(_metavar(parameter))}"
+    yield f".It {flags}{metavar}"
+    help_text = _escape(parameter.help or "").rstrip(".")
+    default = _default(parameter)
+    yield help_text + (f" (default: {_escape(default)})." if default else ".")
+
+
+def _metavar(parameter: Any) -> str:
+    choices = getattr(parameter.type, "choices", None)
+    if choices:
+        return "|".join(str(getattr(choice, "value", choice)) for choice in choices)
+    return str(parameter.metavar or getattr(parameter.type, "name", "value")).upper().replace(" RANGE", "")
+
+
+def _default(parameter: Any) -> str:
+    value = parameter.default
+    if parameter.is_flag or value in (None, "", (), []) or callable(value):
+        return ""
+    value = getattr(value, "value", value)
+    if isinstance(value, tuple | list):
+        return ",".join(f"{item:g}" if isinstance(item, float) else str(item) for item in value)
+    return str(value)
+
+
+def _environment(name: str = "command") -> Iterator[str]:
+    yield ".Sh ENVIRONMENT"
+    yield "Every option can be set by a variable:"
+    yield f".Ev MEDCLI_{name.upper()}_OPTION ,"
+    yield "with underscores for dashes."
+    yield "The command line wins over it, and it wins over"
+    yield ".Fl -config ."
+
+
+def _exit_status(statuses: list[int]) -> Iterator[str]:
+    yield ".Sh EXIT STATUS"
+    yield ".Bl -tag -width 130 -compact"
+    for status in statuses:
+        yield f".It {status}"
+        yield _escape(next(text for key, text in EXIT_MEANINGS.items() if key == status))
+    yield ".El"
+
+
+def _examples(entry: Entry) -> Iterator[str]:
+    yield ".Sh EXAMPLES"
+    for comment, line in entry.examples:
+        yield _escape(comment[:1].upper() + comment[1:]) + ":"
+        yield f".Dl {_escape(line)}"
+        if (comment, line) != entry.examples[-1]:
+            yield ".Pp"
+
+
+def _see_also(names: list[str]) -> Iterator[str]:
+    for i, name in enumerate(names):
+        yield f".Xr {name} 1" + (" ," if i < len(names) - 1 else "")
+
+
+def _prose(text: str | None) -> Iterator[str]:
+    paragraphs = (text or "").strip().split("\n\n")
+    for i, paragraph in enumerate(paragraphs):
+        if i:
+            yield ".Pp"
+        sentence = " ".join(paragraph.split())
+        yield from (_escape(part) for part in sentence.replace(". ", ".\n").split("\n"))
+
+
+def _escape(text: str) -> str:
+    """Text that mdoc takes literally, also at the start of a line."""
+    text = text.replace("\\", "\\e").replace("`", "\\(ga")
+    return "\\&" + text if text[:1] in (".", "'") else text
+
+
+def write_pages(folder: Path) -> None:
+    """Write every page into `folder`."""
+    folder.mkdir(exist_ok=True)
+    for name in page_names():
+        command = name.removeprefix("medcli").removesuffix(".1").removeprefix("-")
+        (folder / name).write_text(render_page(command), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_pages(Path(sys.argv[1]))

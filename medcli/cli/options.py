@@ -1,0 +1,53 @@
+"""Options that mean the same in every command, each defined once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medcli.config import Blank, Part, Precision, Uncertain
+from medcli.errors import UsageError
+
+
+def numbers(count: int, *, name: str) -> object:
+    """A parser of `count` numbers with commas between them."""
+
+    def parse(text: str | tuple[float, ...]) -> tuple[float, ...]:
+        if isinstance(text, tuple):
+            return text
+        try:
+            values = tuple(float(word) for word in text.split(","))
+        except ValueError:
+            values = ()
+        if len(values) != count:
+            raise UsageError(f"{name} is {text!r}, it must be {count} numbers with commas between them")
+        return values
+
+    return parse
+
+
+Source = Annotated[str, typer.Argument(metavar="IN", help="Manifest, or - for standard input")]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE", help="Write the manifest here instead of to stdout"),
+]
+Jobs = Annotated[int, typer.Option("-j", "--jobs", min=0, help="Worker processes; 0 takes every CPU")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything that is drawn")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps")]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option("--key-file", metavar="FILE", help="Secret key of the patient hashes [made on first use]"),
+]
+MaxRejects = Annotated[
+    str, typer.Option("--max-rejects", metavar="N|P%", help="Accept this many rejects (else status 3)")
+]
+UncertainPolicy = Annotated[
+    Uncertain, typer.Option("--uncertain", help="What a label of -1 means: left out, no or yes")
+]
+BlankPolicy = Annotated[Blank, typer.Option("--blank", help="What a label not mentioned means")]
+PrecisionChoice = Annotated[
+    Precision, typer.Option("--precision", help="Arithmetic; auto takes bf16 where it is faster")
+]
+PartChoice = Annotated[Part, typer.Option("--part", help="Which part of the splits")]

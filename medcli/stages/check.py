@@ -1,0 +1,91 @@
+"""Say which files are damaged: every byte of ours is covered by a checksum, a digest or both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from medcli.config import CheckConfig
+from medcli.errors import InputError, MedcliError
+from medcli.store.manifest import Manifest, read_manifest
+from medcli.store.references import verify
+
+
+class Fault(NamedTuple):
+    """A file that is not whole, and why."""
+
+    path: str
+    reason: str
+
+
+def run(config: CheckConfig) -> list[Fault]:
+    """Check files and, for a manifest, all that it names; an empty list means all is well.
+
+    Raises:
+        InputError: If a file does not exist.
+    """
+    faults: dict[str, Fault] = {}
+    for name in config.files:
+        if name != "-" and not Path(name).is_file():
+            raise InputError("no such file", where=name)
+        for fault in _faults_of(name):
+            faults.setdefault(fault.path, fault)
+    return list(faults.values())
+
+
+def _faults_of(name: str) -> Iterator[Fault]:
+    try:
+        manifest = _open(name)
+    except MedcliError as error:
+        yield Fault(name, error.message)
+        return
+    for ref in _references(manifest):
+        try:
+            _read_whole(verify(ref))
+        except MedcliError as error:
+            yield Fault(error.where or ref["path"], error.message)
+
+
+def _open(name: str) -> Manifest | None:
+    """A manifest, or None after a file of another kind was read in full."""
+    if name == "-":
+        return read_manifest(name)
+    path = Path(name)
+    if _read_whole(path):
+        return None
+    return read_manifest(name)
+
+
+def _read_whole(path: Path) -> bool:
+    """Read every array and record of an HDF5 or safetensors file; False for any other kind."""
+    from medcli.store.kinds import Kind, kind_of
+
+    kind = kind_of(path)
+    if kind is Kind.hdf5:
+        from medcli.store.hdf5 import read_whole
+
+        read_whole(path)
+    elif kind is Kind.safetensors:
+        from medcli.store.weights import check_safetensors
+
+        check_safetensors(path)
+    else:
+        return False
+    return True
+
+
+def _references(value: Any) -> Iterator[dict[str, Any]]:
+    """Every reference of a manifest, wherever it stands."""
+    if isinstance(value, Manifest):
+        for name, section in vars(value).items():
+            if name not in ("records", "rejected", "history", "sources"):
+                yield from _references(section)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(item)
+    elif isinstance(value, dict):
+        if isinstance(value.get("path"), str) and "sha256" in value:
+            yield value
+        for item in value.values():
+            yield from _references(item)
