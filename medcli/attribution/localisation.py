@@ -55,19 +55,3 @@ def localise(attribution: np.ndarray, mask: np.ndarray) -> Localisation | None:
         energy=float(positive[inside].sum() / positive.sum()),
         chance=float(inside.mean()),
     )
-
-
-def summarise(results: list[Localisation | None]) -> dict[str, float | int | None]:
-    """Counts and means of one class: `num_maps`, `num_empty`, `num_hits`, `energy`, `chance`.
-
-    Maps without a positive value are counted in `num_empty` and left out of the rest. `num_hits` is a
-    fraction when maps had several highest pixels.
-    """
-    known = [result for result in results if result is not None]
-    return {
-        "num_maps": len(known),
-        "num_empty": len(results) - len(known),
-        "num_hits": float(sum(result.hit for result in known)),
-        "energy": float(np.mean([result.energy for result in known])) if known else None,
-        "chance": float(np.mean([result.chance for result in known])) if known else None,
-    }

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from medcli.attribution.localisation import localise, summarise
+from medcli.attribution.localisation import localise
 from medcli.errors import DataError
 
 MAP = np.array(
@@ -69,17 +69,3 @@ def test_an_empty_mask_is_refused() -> None:
 def test_shapes_that_differ_are_refused() -> None:
     with pytest.raises(DataError, match=r"\[6, 6\], its mask \[3, 3\]"):
         localise(MAP, np.ones((3, 3), dtype=bool))
-
-
-def test_summary_leaves_out_and_counts_empty_maps() -> None:
-    summary = summarise([localise(MAP, MASK), localise(MAP, ~MASK), None])
-    assert summary["num_maps"] == 2
-    assert summary["num_empty"] == 1
-    assert summary["num_hits"] == 1
-    assert summary["energy"] == pytest.approx(0.5)
-    assert summary["chance"] == pytest.approx(0.5)
-
-
-def test_summary_of_nothing_has_no_means() -> None:
-    summary = summarise([None])
-    assert summary == {"num_maps": 0, "num_empty": 1, "num_hits": 0.0, "energy": None, "chance": None}
