@@ -41,14 +41,16 @@ def check_between(value: float, *, name: str, low: float, high: float) -> None:
         raise DataError(f"{name} is {value}, it must be between {low} and {high}")
 
 
-def check_max_rejects(num_rejected: int, *, num_inputs: int, limit: str) -> None:
+def check_max_rejects(num_rejected: int, *, num_inputs: int, limit: str | None) -> None:
     """Refuse more rejected inputs than `--max-rejects` allows: a number, or a share such as `5%`.
 
-    `0`, the default, sets no limit: the command line then ends with status 3 when anything was rejected.
+    None sets no limit: the command line then ends with status 3 when anything was rejected.
     """
+    if limit is None:
+        return
     try:
         allowed = num_inputs * float(limit[:-1]) / 100 if limit.endswith("%") else int(limit)
     except ValueError as error:
         raise UsageError(f"--max-rejects is {limit!r}, it must be a number, or a share such as 5%") from error
-    if limit != "0" and not num_rejected <= allowed:
+    if not num_rejected <= allowed:
         raise DataError(f"{num_rejected} of {num_inputs} inputs were rejected, --max-rejects is {limit}")

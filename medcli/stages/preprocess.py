@@ -144,7 +144,7 @@ def _rejection(record_id: str, error: MedcliError) -> dict[str, str]:
     return {"id": record_id, "code": error.code or "recipe/failed", "reason": error.message}
 
 
-def _check_kept(after: Manifest, *, num_inputs: int, limit: str) -> None:
+def _check_kept(after: Manifest, *, num_inputs: int, limit: str | None) -> None:
     if not after.records:
         last = after.rejected[-1]
         raise DataError(
