@@ -15,7 +15,7 @@ from medcli.formats.codes import reject
 from medcli.formats.identify import identify
 from medcli.formats.source import MAX_BYTES, SourceHeader, SourceImage
 
-__all__ = ["SourceHeader", "SourceImage", "decode", "scan"]
+__all__ = ["SourceHeader", "SourceImage", "decode", "digest_and_scan", "scan"]
 
 _AGAIN = "run medcli ingest again"
 
@@ -94,3 +94,10 @@ def _checked(image: SourceImage) -> SourceImage:
     if pixels.dtype.kind == "f" and not bool(np.isfinite(pixels).all()):
         raise reject("decode/not-finite", "pixels are NaN or infinite")
     return image
+
+
+def digest_and_scan(path: Path) -> tuple[str, SourceHeader]:
+    """SHA-256 of a file's bytes and what the header in those same bytes says."""
+    with at(path):
+        content = read_content(path)
+        return hashlib.sha256(content).hexdigest(), scan_content(content)

@@ -31,17 +31,26 @@ def decode_bytes(content: bytes, *, kind: str) -> SourceImage:
     """
     image = _open(_plain(content))
     try:
-        volume = np.asanyarray(image.dataobj)
-        if volume.ndim == 2:
-            volume = volume[..., np.newaxis]
-        upright = nibabel.apply_orientation(volume, nibabel.io_orientation(image.affine))
+        plane = _central_slice(image)
     except _FAULTS as error:
         raise reject("decode/corrupt", "the NIfTI data or orientation are damaged") from error
-    plane = upright[:, :, upright.shape[2] // 2]
     if plane.ndim == 3 and plane.shape[2] == 1:
         plane = plane[..., 0]
     turned = np.ascontiguousarray(np.swapaxes(plane[::-1, ::-1], 0, 1))
     return SourceImage(_narrow(turned), bits=image.get_data_dtype().itemsize * 8)
+
+
+def _central_slice(image: nibabel.Nifti1Image) -> np.ndarray:
+    """[x, y] or [x, y, volumes] in RAS+ orientation; only this slice is scaled."""
+    if len(image.shape) == 2:
+        return np.asanyarray(image.dataobj)
+    orientation = nibabel.io_orientation(image.affine)
+    axis = int(np.flatnonzero(orientation[:, 0] == 2)[0])
+    from_feet, length = image.shape[axis] // 2, image.shape[axis]
+    stored = from_feet if orientation[axis, 1] > 0 else length - 1 - from_feet
+    window = tuple(slice(stored, stored + 1) if a == axis else slice(None) for a in range(len(image.shape)))
+    upright = nibabel.apply_orientation(np.asanyarray(image.dataobj[window]), orientation)
+    return upright[:, :, 0]
 
 
 def _plain(content: bytes) -> bytes:

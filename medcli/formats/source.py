@@ -10,7 +10,7 @@ import numpy as np
 MAX_PIXELS = 1 << 28
 """Largest number of pixels (268 million) decoded from one file; more is taken for a bomb."""
 
-MAX_BYTES = 1 << 31
+MAX_BYTES = 1 << 30
 """Largest file, and largest inflated content, in bytes."""
 
 

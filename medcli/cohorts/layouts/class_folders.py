@@ -1,0 +1,43 @@
+"""Layout `class-folders`: the first folder on a file's path is its class.
+
+in/
+  glioma/   a.png  more/b.png
+  normal/   c.png
+"""
+
+from __future__ import annotations
+
+from medcli.cohorts.layouts.cohort import Cohort, Entry, Refusal, Rows, choose_class, make_task
+from medcli.config import IngestConfig, Task
+from medcli.errors import UsageError
+
+
+def read_class_folders(files: list[str], config: IngestConfig, table: Rows | None) -> Cohort:
+    """Files labelled by their folders; classes in alphabetical order, or that of --classes.
+
+    A binary task needs --classes with the one positive folder; files of all other folders are negative.
+
+    Raises:
+        UsageError: If the task is multi-label, or ordinal without --classes.
+    """
+    assert table is None, "the stage gives a table only to the layout that reads one"
+    task_type = config.task or Task.multiclass
+    if task_type is Task.multilabel:
+        raise UsageError(
+            "a file in a class folder has one class", hint="give multi-label truth with --labels"
+        )
+    if task_type is Task.ordinal and not config.classes:
+        raise UsageError("an ordinal task needs its classes in order", hint="give --classes")
+    folders = sorted({path.split("/", 1)[0] for path in files if "/" in path})
+    classes = list(config.classes or folders)
+    if missing := [name for name in classes if name not in folders and config.task is Task.binary]:
+        raise UsageError(f"there is no folder {missing[0]!r}", hint="--classes names the positive folder")
+    cohort = Cohort(make_task(task_type, classes, source="the folder"), [])
+    for path in files:
+        folder, has_folder, _ = path.partition("/")
+        labels = choose_class(folder, task=task_type, classes=classes) if has_folder else None
+        if labels is None:
+            cohort.refusals.append(Refusal(path, "folder/no-class", "the file lies in no folder of a class"))
+        else:
+            cohort.entries.append(Entry(path, labels))
+    return cohort

@@ -1,0 +1,106 @@
+"""What every layout makes of files and rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from medcli.config import Task
+from medcli.errors import DataError, UsageError
+
+MAX_CLASSES = 1000
+MAX_CLASS_NAME = 256
+
+
+class Rows(Protocol):
+    """A table as a layout sees it: names of columns, and cells as text."""
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """Cells; rows may be ragged."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of the cohort, with what a table or a folder says of it; nothing is hashed yet.
+
+    Attributes:
+        path: Relative to the input folder.
+        labels: Class to 1, 0 or -1; what is absent was not mentioned.
+        identities: Raw values that are only ever hashed: patient, group.
+        fields: Raw values of record fields: site, device, view, age, sex.
+        kept: Column to value, as asked for with --keep.
+        mask: Path of the truth region relative to the input folder.
+    """
+
+    path: str
+    labels: dict[str, int] = field(default_factory=dict)
+    identities: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, str] = field(default_factory=dict)
+    mask: str = ""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An input that does not get in; `name` is its path or key, and is only ever hashed."""
+
+    name: str
+    code: str
+    reason: str
+
+
+@dataclass
+class Cohort:
+    """Entries and refusals, sorted by name; each input is in exactly one of the two."""
+
+    task: dict[str, Any] | None
+    entries: list[Entry]
+    refusals: list[Refusal] = field(default_factory=list)
+    num_skipped: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def make_task(task: Task, classes: list[str], *, source: str) -> dict[str, Any]:
+    """The task as a manifest holds it.
+
+    Args:
+        task: Kind of classification.
+        classes: In the order that scores will have. A binary task has one class, the positive one.
+        source: Where the classes come from, for messages.
+
+    Raises:
+        UsageError: If a binary task does not name exactly one class.
+        DataError: If exclusive classes are fewer than two.
+    """
+    doubled = sorted({name for name in classes if classes.count(name) > 1})
+    if doubled:
+        raise UsageError(f"class {doubled[0]!r} is named twice")
+    too_long = [name for name in classes if len(name) > MAX_CLASS_NAME]
+    if too_long or len(classes) > MAX_CLASSES:
+        raise DataError(
+            f"{source} gives {len(classes)} classes, names of up to {max(map(len, classes))} characters",
+            hint="is it really a column of labels?",
+        )
+    if task is Task.binary and len(classes) != 1:
+        raise UsageError(
+            f"a binary task has one class, the positive one; {source} gives {len(classes)}",
+            hint="name it with --classes; all other values then count as 0",
+        )
+    if task in {Task.multiclass, Task.ordinal} and len(classes) < 2:
+        raise DataError(
+            f"{source} gives {len(classes)} class{'es' * (len(classes) != 1)}, there must be at least 2",
+            hint="give the full list with --classes",
+        )
+    return {"type": str(task), "classes": classes}
+
+
+def choose_class(name: str, *, task: Task, classes: list[str]) -> dict[str, int] | None:
+    """Labels of an image of one named class; None when the class is not one of the task's."""
+    if task is Task.binary:
+        return {classes[0]: int(name == classes[0])}
+    return {name: 1} if name in classes else None

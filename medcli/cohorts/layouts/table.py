@@ -1,0 +1,160 @@
+"""Layout `table`: a row of a table says what a file is; rows and files are matched by key, never by order.
+
+labels.csv: path,patient,site,label:Edema
+            a/1.png,p1,north,1
+in/
+  a/1.png
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from medcli.cohorts.layouts.cohort import Cohort, Entry, Refusal, Rows
+from medcli.cohorts.layouts.columns import find_column, optional_columns
+from medcli.cohorts.layouts.keys import Matching, match_keys, normalize_key
+from medcli.cohorts.layouts.labels import LabelReader, read_labels
+from medcli.config import IngestConfig, Unmatched
+from medcli.errors import DataError
+
+IDENTITIES = ("patient", "group")
+FIELDS = ("site", "device", "view", "age", "sex")
+
+
+@dataclass(frozen=True)
+class _Columns:
+    key: int
+    labels: LabelReader
+    identities: dict[str, int]
+    fields: dict[str, int]
+    kept: dict[str, int]
+    mask: int | None
+
+    def used(self) -> list[int]:
+        mask = [] if self.mask is None else [self.mask]
+        roles = (*self.identities.values(), *self.fields.values(), *self.kept.values())
+        return [self.key, *self.labels.columns, *roles, *mask]
+
+
+def read_table_rows(files: list[str], config: IngestConfig, table: Rows | None) -> Cohort:
+    """Files with what their rows say; the order of rows does not matter.
+
+    Rows that say the same of a file count once. Files that masks name are no inputs. A row without a file
+    and a file without a row are refused, or left out with `--unmatched skip`.
+
+    Raises:
+        UsageError: If a declared column is absent or options contradict each other.
+        DataError: If keys are ambiguous, or no row has a file.
+    """
+    assert table is not None, "the stage refuses this layout without --labels"
+    columns = _find_columns(config, table)
+    cohort = Cohort(columns.labels.task, [])
+    rows = _group_rows(table, columns, cohort)
+    masks = {
+        normalize_key(row[columns.mask])
+        for group in rows.values()
+        for row in group
+        if columns.mask is not None
+    }
+    matching = match_keys(rows, [path for path in files if path not in masks])
+    if rows and files and not matching.files:
+        raise DataError(
+            f"no row of the table has a file below the folder (column {config.key!r})",
+            hint="--key names the column with paths, file names, or file names without extension",
+        )
+    cohort.notes.append(f"rows are matched to files by {matching.rule}")
+    known = frozenset(files)
+    for key, group in rows.items():
+        if key in matching.files:
+            _admit(cohort, matching.files[key], group, columns=columns, files=known)
+    _settle_unmatched(cohort, rows, matching, [path for path in files if path not in masks], config.unmatched)
+    _note_unused_classes(cohort)
+    cohort.entries.sort(key=lambda entry: entry.path)
+    cohort.refusals.sort(key=lambda refusal: (refusal.name, refusal.code))
+    return cohort
+
+
+def _find_columns(config: IngestConfig, table: Rows) -> _Columns:
+    return _Columns(
+        key=find_column(table, config.key, option="--key"),
+        labels=read_labels(config, table),
+        identities=optional_columns(table, config, IDENTITIES),
+        fields=optional_columns(table, config, FIELDS),
+        kept={name: find_column(table, name, option="--keep") for name in config.keep},
+        mask=optional_columns(table, config, ("mask",)).get("mask"),
+    )
+
+
+def _group_rows(table: Rows, columns: _Columns, cohort: Cohort) -> dict[str, list[list[str]]]:
+    """Distinct rows of each key, by what the used columns say; rows that cannot be used are refused."""
+    width = len(table.columns)
+    used = columns.used()
+    groups: dict[str, dict[tuple[str, ...], list[str]]] = {}
+    refused: set[Refusal] = set()
+    for row in table.rows:
+        if len(row) < width or any(row[width:]):
+            name = "\0".join(row)
+            refused.add(Refusal(name, "table/ragged-row", f"a row of {len(row)} cells under {width} columns"))
+        elif not row[columns.key]:
+            refused.add(Refusal("\0".join(row), "table/no-key", "the row has no key"))
+        else:
+            said = tuple(row[column] for column in used[1:])
+            groups.setdefault(normalize_key(row[columns.key]), {}).setdefault(said, row)
+    cohort.refusals.extend(refused)
+    return {key: list(distinct.values()) for key, distinct in groups.items()}
+
+
+def _admit(
+    cohort: Cohort, path: str, rows: list[list[str]], *, columns: _Columns, files: frozenset[str]
+) -> None:
+    """One file with its distinct rows: an entry when there is one row and it makes sense."""
+    row = rows[0]
+    labels = columns.labels.parse([row[column] for column in columns.labels.columns])
+    mask = normalize_key(row[columns.mask]) if columns.mask is not None else ""
+    if len(rows) > 1:
+        reason = f"{len(rows)} rows say different things of the file"
+        cohort.refusals.append(Refusal(path, "table/duplicate-key", reason))
+    elif labels is None:
+        reason = (
+            "a label is not 1, 0, -1 or blank"
+            if len(columns.labels.columns) > 1
+            else "not a class of the task"
+        )
+        cohort.refusals.append(Refusal(path, "table/bad-label", reason))
+    elif mask and mask not in files:
+        cohort.refusals.append(Refusal(path, "table/bad-mask", "its mask is no file below the folder"))
+    else:
+        cells = {
+            group: {name: row[column] for name, column in positions.items() if row[column]}
+            for group, positions in vars(columns).items()
+            if group in {"identities", "fields", "kept"}
+        }
+        cohort.entries.append(Entry(path, labels, mask=mask, **cells))
+
+
+def _settle_unmatched(
+    cohort: Cohort,
+    rows: dict[str, list[list[str]]],
+    matching: Matching,
+    files: list[str],
+    unmatched: Unmatched,
+) -> None:
+    has_row = set(matching.files.values())
+    lonely_rows = [key for key in rows if key not in matching.files]
+    lonely_files = [path for path in files if path not in has_row]
+    if unmatched is Unmatched.skip:
+        cohort.num_skipped = len(lonely_rows) + len(lonely_files)
+        if cohort.num_skipped:
+            cohort.notes.append(
+                f"skipped: {len(lonely_rows)} rows without a file, {len(lonely_files)} files without a row"
+            )
+        return
+    cohort.refusals.extend(Refusal(key, "table/no-file", "the row has no file") for key in lonely_rows)
+    cohort.refusals.extend(Refusal(path, "table/no-row", "the file has no row") for path in lonely_files)
+
+
+def _note_unused_classes(cohort: Cohort) -> None:
+    classes = cohort.task["classes"] if cohort.task else []
+    seen = {name for entry in cohort.entries for name, state in entry.labels.items() if state == 1}
+    if unused := [name for name in classes if name not in seen]:
+        cohort.notes.append(f"no image is of class {', '.join(unused)}")

@@ -1,0 +1,85 @@
+"""Tables of labels: CSV and TSV, plain or gzipped, with nothing guessed."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from medcli.errors import DataError, InputError, at
+from medcli.formats.inflate import GZIP, inflate
+
+MAX_TABLE_BYTES = 1 << 29
+_TAB_SUFFIXES = (".tsv", ".tab", ".tsv.gz", ".tab.gz")
+_BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text.
+
+    Attributes:
+        columns: Names in the header, stripped.
+        rows: Cells, stripped; a row may be ragged. Rows without any content are left out.
+        sha256: Digest of the file's bytes.
+    """
+
+    columns: list[str]
+    rows: list[list[str]]
+    sha256: str
+
+
+def read_table(path: Path, *, delimiter: str | None = None) -> Table:
+    """The whole table.
+
+    UTF-8, or UTF-16 with a byte order mark; commas, or tabs when the name ends in .tsv or .tab.
+
+    Raises:
+        InputError: If it does not exist or cannot be read.
+        DataError: If it is empty, not text, or its header names a column twice.
+    """
+    with at(path):
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise InputError((error.strerror or "cannot be read").lower()) from error
+        digest = hashlib.sha256(content).hexdigest()
+        text = _decode(
+            inflate(content, wbits=GZIP, limit=MAX_TABLE_BYTES) if content[:2] == b"\x1f\x8b" else content
+        )
+        is_tabs = path.name.lower().endswith(_TAB_SUFFIXES)
+        columns, rows = _parse(text, delimiter or ("\t" if is_tabs else ","))
+        return Table(columns, rows, digest)
+
+
+def _decode(content: bytes) -> str:
+    encoding, start = next(
+        ((name, len(bom)) for bom, name in _BOMS.items() if content.startswith(bom)), ("utf-8", 0)
+    )
+    try:
+        return content[start:].decode(encoding)
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"the table is not {encoding.upper()} (byte {error.start + start})",
+            hint="convert it, for example: iconv -f latin1 -t utf-8 TABLE > NEW",
+        ) from error
+
+
+def _parse(text: str, delimiter: str) -> tuple[list[str], list[list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        lines = [[cell.strip() for cell in row] for row in reader]
+    except csv.Error as error:
+        raise DataError(f"line {reader.line_num} of the table: {error}") from error
+    lines = [line for line in lines if any(line)]
+    if not lines:
+        raise DataError("the table is empty")
+    columns = lines[0]
+    while columns and not columns[-1]:
+        columns.pop()
+    if len(columns) == 1 and delimiter == "," and (";" in columns[0] or "\t" in columns[0]):
+        raise DataError("the header has no commas", hint="give --delimiter ';' or name the file .tsv")
+    return columns, lines[1:]
