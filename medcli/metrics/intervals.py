@@ -1,0 +1,169 @@
+"""Intervals: Wilson, the logit scale, Newcombe's for the AUC, and the bootstrap over patients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import ndtri
+
+from medcli.metrics.quantity import Quantity, quantity, undefined
+
+Interval = tuple[float, float]
+
+
+def normal_quantile(level: float) -> float:
+    """Half-width of a central normal interval in standard errors: 1.96 at 0.95."""
+    return float(ndtri(0.5 + level / 2))
+
+
+def wilson(share: float, size: float, *, level: float) -> Interval:
+    """Wilson's score interval for a proportion; `size` may be an effective one.
+
+    Reference: Newcombe, Statistics in Medicine 1998; 17:857, method 3.
+    """
+    z = normal_quantile(level)
+    center = (share + z * z / (2 * size)) / (1 + z * z / size)
+    half = z * math.sqrt(share * (1 - share) / size + z * z / (4 * size * size)) / (1 + z * z / size)
+    low = 0.0 if share == 0 else max(0.0, center - half)
+    return low, 1.0 if share == 1 else min(1.0, center + half)
+
+
+def effective_size(successes: np.ndarray, clusters: np.ndarray) -> float:
+    """How many independent images carry as much about a proportion as these images of fewer patients.
+
+    The number of images over the design effect (Rao & Scott, Biometrics 1992), which is taken as at least 1. When
+    all images agree the design effect is unknown; each patient then counts once.
+    """
+    size, share = len(successes), float(np.mean(successes))
+    _, codes = np.unique(clusters, return_inverse=True)
+    num_clusters = int(codes.max()) + 1
+    if num_clusters == size:
+        return float(size)
+    if share in {0.0, 1.0}:
+        return float(num_clusters)
+    deviations = np.bincount(codes, successes - share)
+    design_effect = float(np.sum(deviations**2)) / (size * share * (1 - share))
+    return size / max(1.0, design_effect)
+
+
+def proportion(
+    successes: np.ndarray, clusters: np.ndarray, *, level: float, none_reason: str = "no cases"
+) -> Quantity:
+    """Share of successes with Wilson's interval, at the effective size when patients have several images."""
+    size, num_clusters = len(successes), len(np.unique(clusters))
+    if size == 0:
+        return undefined(none_reason, method="Wilson", n=0, n_clusters=0)
+    share = float(np.mean(successes))
+    effective = effective_size(np.asarray(successes, dtype=float), clusters)
+    is_clustered = num_clusters < size
+    return quantity(
+        share,
+        ci=wilson(share, effective, level=level),
+        level=level,
+        se=math.sqrt(share * (1 - share) / effective),
+        method=f"Wilson, clustered (effective n {effective:.1f})" if is_clustered else "Wilson",
+        n=size,
+        n_clusters=num_clusters,
+    )
+
+
+def logit_interval(estimate: float, se: float, *, level: float) -> Interval:
+    """Interval that is symmetric on the logit scale, for an estimate strictly between 0 and 1.
+
+    Reference: Pepe, The Statistical Evaluation of Medical Tests, 2003, section 5.2.4.
+    """
+    center = math.log(estimate / (1 - estimate))
+    half = normal_quantile(level) * se / (estimate * (1 - estimate))
+    return _expit(center - half), _expit(center + half)
+
+
+def newcombe_auc(estimate: float, positives: float, negatives: float, *, level: float) -> Interval:
+    """Score-like interval for an AUC that holds with few cases and at 0 and 1.
+
+    Reference: Newcombe, Statistics in Medicine 2006; 25:559, method 5.
+    """
+    z = normal_quantile(level)
+    mean_size = (positives + negatives) / 2
+
+    def excess(value: float) -> float:
+        spread = 1 + (mean_size - 1) * ((1 - value) / (2 - value) + value / (1 + value))
+        variance = value * (1 - value) * spread / (positives * negatives)
+        return (estimate - value) ** 2 - z * z * variance
+
+    nudge = 1e-12
+    low = 0.0 if estimate <= nudge else brentq(excess, 0.0, min(estimate, 1 - nudge), xtol=1e-15, rtol=1e-14)
+    high = 1.0 if estimate >= 1 - nudge else brentq(excess, max(estimate, nudge), 1.0, xtol=1e-15, rtol=1e-14)
+    return float(low), float(high)
+
+
+def mean_value(
+    values: np.ndarray, clusters: np.ndarray, *, level: float, what: str, floor: float | None = 0.0
+) -> Quantity:
+    """Mean of one number an image, with a normal interval whose variance is summed by patient.
+
+    Reference: Huber, 5th Berkeley Symposium 1967; Liang & Zeger, Biometrika 1986 (independence working model).
+    """
+    size = len(values)
+    _, codes = np.unique(clusters, return_inverse=True)
+    num_clusters = int(codes.max()) + 1 if size else 0
+    method = f"{what}, normal" + (", clustered" if num_clusters < size else "")
+    if size == 0:
+        return undefined("no image with a known label", method=method, n=0, n_clusters=0)
+    mean = float(np.mean(values))
+    if num_clusters < 2:
+        return quantity(mean, method=method, n=size, n_clusters=num_clusters, reason="needs two patients")
+    deviations = np.bincount(codes, values - mean)
+    se = math.sqrt(num_clusters / (num_clusters - 1) * float(np.sum(deviations**2))) / size
+    half = normal_quantile(level) * se
+    low = mean - half if floor is None else max(floor, mean - half)
+    return quantity(
+        mean, ci=(low, mean + half), level=level, se=se, method=method, n=size, n_clusters=num_clusters
+    )
+
+
+class PatientBootstrap:
+    """Resamples of patients with replacement, drawn once and shared by every quantity.
+
+    Only integer counts are resampled: sums of integers are exact, so results do not depend on the
+    number of threads.
+    """
+
+    def __init__(self, num_clusters: int, *, seed: int, resamples: int = 1000) -> None:
+        generator = np.random.Generator(np.random.PCG64(seed))
+        self.resamples = resamples
+        self._times = np.empty((resamples, num_clusters), dtype=np.uint8)
+        for row in self._times:
+            drawn = generator.integers(num_clusters, size=num_clusters)
+            row[:] = np.bincount(drawn, minlength=num_clusters)
+
+    def sums(self, counts: np.ndarray) -> np.ndarray:
+        """Totals of integer `counts` [clusters, columns] in every resample: [resamples, columns]."""
+        totals = np.empty((self.resamples, counts.shape[1]))
+        for start in range(0, self.resamples, 100):
+            totals[start : start + 100] = self._times[start : start + 100].astype(float) @ counts
+        return totals
+
+    def interval(
+        self, counts: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], *, level: float
+    ) -> tuple[Interval | None, float | None, int]:
+        """Percentile interval, standard error, and how many resamples were defined.
+
+        Args:
+            counts: Integers [clusters, columns] that the statistic is a function of the sums of.
+            statistic: From sums [resamples, columns] to values [resamples], NaN where undefined.
+        """
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values = statistic(self.sums(counts))
+        values = values[np.isfinite(values)]
+        if len(values) < self.resamples / 2 or values.min() == values.max():
+            return None, None, len(values)
+        tail = (1 - level) / 2
+        low, high = np.quantile(values, [tail, 1 - tail])
+        return (float(low), float(high)), float(values.std(ddof=1)), len(values)
+
+
+def _expit(value: float) -> float:
+    return 1 / (1 + math.exp(-value)) if value >= 0 else math.exp(value) / (1 + math.exp(value))

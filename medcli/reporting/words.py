@@ -1,0 +1,148 @@
+"""Numbers as a person reads them, and the sentences that say what they mean."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+MINUS = "−"
+
+
+def printable(text: str) -> str:
+    """Text from a file with control and invisible characters made visible, on one line."""
+    return "".join(_shown(character) for character in str(text))
+
+
+def _shown(character: str) -> str:
+    if character == " " or not unicodedata.category(character).startswith(("C", "Z")):
+        return character
+    return f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{ord(character):04x}"
+
+
+def shorten(text: str, *, width: int) -> str:
+    """Text that fits, with an ellipsis where it was cut."""
+    text = printable(text)
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def number(value: float | None, *, digits: int = 3) -> str:
+    """A number with fixed digits; a dash when there is none."""
+    return "–" if value is None else f"{value:.{digits}f}".replace("-", MINUS)
+
+
+def with_interval(quantity: dict[str, Any], *, digits: int = 3) -> str:
+    """Estimate and interval: `0.891 (0.840 to 0.932)`."""
+    if quantity["estimate"] is None:
+        return "–"
+    shown = number(quantity["estimate"], digits=digits)
+    if quantity["ci"] is None:
+        return shown
+    low, high = (number(edge, digits=digits) for edge in quantity["ci"])
+    return f"{shown} ({low} to {high})"
+
+
+def count(size: int, noun: str) -> str:
+    """`1 image`, `367 images`, `2 classes`."""
+    plural = noun + ("es" if noun.endswith("s") else "s")
+    return f"{size:,} {noun if size == 1 else plural}"
+
+
+def sample(evaluation: dict[str, Any]) -> str:
+    """How many images of how many patients: `367 images of 160 patients, clustered`."""
+    images = count(evaluation["n"], "image")
+    if evaluation["unit"] == "image":
+        return f"{images} (patients not known: each image counts as one)"
+    clustered = ", clustered" if evaluation["n_clusters"] < evaluation["n"] else ""
+    return f"{images} of {count(evaluation['n_clusters'], evaluation['unit'])}{clustered}"
+
+
+def of_hundred(quantity: dict[str, Any]) -> str:
+    """A share as people count: `92 (80 to 97)`."""
+    shown = f"{100 * quantity['estimate']:.0f}"
+    if quantity["ci"] is None:
+        return shown
+    low, high = quantity["ci"]
+    return f"{shown} ({100 * low:.0f} to {100 * high:.0f})"
+
+
+def threshold_origin(evaluation: dict[str, Any]) -> str:
+    """Where thresholds come from, as the middle of a sentence."""
+    return {
+        "calibration": "the threshold chosen on validation",
+        "val": "the threshold chosen on validation",
+        "default": "the default threshold",
+    }[evaluation["thresholds"]["source"]]
+
+
+def class_sentence(entry: dict[str, Any], *, origin: str) -> str:
+    """What would happen to 100 images with the finding and 100 without it."""
+    name = printable(entry["class"])
+    found, passed = entry["sensitivity"], entry["specificity"]
+    if found["estimate"] is None and passed["estimate"] is None:
+        return f"{name}: nothing can be said ({found['reason']})."
+    parts = []
+    if found["estimate"] is not None:
+        parts.append(f"of 100 images with it, the model would find {of_hundred(found)}")
+    if passed["estimate"] is not None:
+        wrong = {
+            "estimate": 1 - passed["estimate"],
+            "ci": None if passed["ci"] is None else [1 - passed["ci"][1], 1 - passed["ci"][0]],
+        }
+        parts.append(f"of 100 without it, it would raise {of_hundred(wrong)} false alarms")
+    missing = found if found["estimate"] is None else passed if passed["estimate"] is None else None
+    rest = f" (the other rate is undefined: {missing['reason']})" if missing else ""
+    return f"At {origin}, {'; '.join(parts)}{rest}."
+
+
+def headline(evaluation: dict[str, Any]) -> str:
+    """One sentence on how well the model tells classes apart, with the chance level beside it."""
+    macro = evaluation["overall"]["macro_auc"]
+    if macro["estimate"] is None:
+        return f"The model's ranking cannot be judged on these images: {macro['reason']}."
+    used, total = len(macro["classes"]), len(evaluation["task"]["classes"])
+    which = (
+        ""
+        if total == 1
+        else f", averaged over {used} of {total} classes"
+        if used < total
+        else (f", averaged over {total} classes")
+    )
+    return (
+        f"Shown one image with a finding and one without, the model ranks the right one higher in "
+        f"{of_hundred(macro)} of 100 pairs{which}; guessing gets 50."
+    )
+
+
+def accuracy_sentence(evaluation: dict[str, Any]) -> str | None:
+    """For classes that exclude each other: right calls, beside the most frequent class for everyone."""
+    accuracy = evaluation["overall"].get("accuracy")
+    if accuracy is None or accuracy["estimate"] is None:
+        return None
+    baseline = accuracy["baseline"]
+    return (
+        f"Of 100 images it names the right class in {of_hundred(accuracy)}; answering "
+        f"“{printable(baseline['rule'].removeprefix('always '))}” every time gets {100 * baseline['estimate']:.0f}."
+    )
+
+
+def trust_sentence(evaluation: dict[str, Any]) -> str | None:
+    """Whether a predicted 70 % happens in 70 of 100 images."""
+    pairs = trust_pairs(evaluation)
+    if not pairs:
+        return None
+    before = sum(item["before"]["estimate"] for item in pairs) / len(pairs)
+    gap = f"{100 * before:.1f}"
+    if any(item["after"] is None for item in pairs):
+        return f"Predicted probabilities miss observed frequencies by {gap} points on average; they are not calibrated."
+    after = sum(item["after"]["estimate"] for item in pairs) / len(pairs)
+    return (
+        f"Predicted probabilities missed observed frequencies by {gap} points on average as the model gave "
+        f"them, and by {100 * after:.1f} after calibration on validation."
+    )
+
+
+def trust_pairs(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
+    """ECE before and after, where it is defined: of all classes together, or of each label."""
+    overall = evaluation["overall"].get("ece")
+    pairs = [overall] if overall else [entry["ece"] for entry in evaluation["classes"]]
+    return [pair for pair in pairs if pair["before"]["estimate"] is not None]

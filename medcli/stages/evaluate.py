@@ -1,0 +1,256 @@
+"""Numbers with intervals, figures and a report for the predictions of one part."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from medcli.calibration.calibrator import apply
+from medcli.calibration.operating_points import parse_rule
+from medcli.calibration.scores import is_exclusive, to_probabilities
+from medcli.config import CalibrateConfig, EvaluateConfig
+from medcli.errors import DataError, at
+from medcli.metrics.patients import patient_codes
+from medcli.metrics.roc import roc_curve
+from medcli.metrics.summary import Scored, summarize
+from medcli.progress import SILENT, Progress
+from medcli.stages.calibrate import operating_points
+from medcli.store.atomic import locked, prepare_folder, write_bytes
+from medcli.store.digests import derive_seed
+from medcli.store.manifest import Manifest, load
+from medcli.store.predictions import Predictions, read_predictions
+from medcli.store.references import Reference, reference, verify
+
+EVALUATION_VERSION = "evaluation/1"
+
+
+def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
+    """Add the section `evaluation` and write report, figures and `evaluation.json` into a folder.
+
+    Raises:
+        DataError: If the part has no predictions, or the calibration belongs to another model or other classes.
+    """
+    if not 0 < config.level < 1:
+        raise DataError(f"the confidence level is {config.level}, it must be between 0 and 1")
+    if config.bins < 1:
+        raise DataError(f"the number of bins is {config.bins}, it must be at least 1")
+    manifest = load(config.source)
+    ref = _chosen(manifest, config.part.value)
+    prepare_folder(config.report)
+    with at(ref["path"]):
+        predictions = read_predictions(ref)
+        scored, thresholds = _score(predictions, manifest)
+    with progress.task("evaluate", 3) as step:
+        section = _section(scored, predictions, manifest=manifest, thresholds=thresholds, config=config)
+        step(1, note="numbers")
+        inputs = [("predictions", ref["sha256"])]
+        section["predictions"] = ref["sha256"]
+        manifest.add_history("evaluate", config, inputs, part=predictions.part)
+        files = _render(section, scored, manifest, step=step)
+        with locked(config.report / "report.html"):
+            manifest.evaluation = {**section, "files": _write(files, config.report)}
+        step(1, note="written")
+    for flag in section["flags"]:
+        progress.note(flag)
+    return manifest
+
+
+def _chosen(manifest: Manifest, part: str) -> Reference:
+    if part in manifest.predictions:
+        return manifest.predictions[part]
+    if not manifest.predictions:
+        raise DataError("the manifest has no predictions", hint="run medcli train or medcli predict first")
+    parts = ", ".join(sorted(manifest.predictions))
+    raise DataError(f"there are no predictions of {part}, only of {parts}", hint=f"give --part {parts}")
+
+
+def _score(predictions: Predictions, manifest: Manifest) -> tuple[Scored, dict[str, Any]]:
+    """What is to be counted, and where its thresholds come from."""
+    classes, kind = predictions.classes, predictions.score_kind
+    exclusive = is_exclusive(predictions.task_type, len(classes))
+    targets = predictions.targets.astype(np.float64)
+    rows = np.nansum(targets, axis=1) == 1 if exclusive else np.ones(len(targets), dtype=bool)
+    if exclusive:
+        targets = np.nan_to_num(targets)
+    scores = predictions.scores[rows]
+    before = None if kind == "rank" else to_probabilities(scores, kind=kind, exclusive=exclusive)
+    calibration = manifest.calibration
+    after = None
+    if calibration is not None:
+        _check_calibration(calibration, predictions)
+        if calibration["method"] != "none":
+            after = apply(
+                scores,
+                kind=kind,
+                exclusive=exclusive,
+                method=calibration["method"],
+                parameters=calibration["parameters"],
+            )
+    origin, points = _thresholds(predictions, manifest, exclusive=exclusive)
+    best = before if after is None else after
+    scored = Scored(
+        classes=classes,
+        exclusive=exclusive,
+        targets=targets[rows],
+        # Calibration of a label leaves ranks alone; that of a softmax does not, and thresholds apply to its result.
+        ranks=best if exclusive and best is not None else scores.astype(np.float64),
+        before=before,
+        after=after,
+        thresholds=points,
+        clusters=patient_codes([predictions.records[row] for row in np.flatnonzero(rows)])[1],
+    )
+    return scored, {"source": origin, "rule": points[0]["rule"] if points else None}
+
+
+def _check_calibration(calibration: dict[str, Any], predictions: Predictions) -> None:
+    fitted_classes = [point["class"] for point in calibration["operating_points"]]
+    fix = "run medcli calibrate on the val predictions of this model"
+    if fitted_classes != predictions.classes:
+        raise DataError("the calibration in the manifest is for other classes", hint=fix)
+    if calibration["score"] != predictions.score_kind:
+        raise DataError(
+            f"the calibration is for scores of kind {calibration['score']}, these are {predictions.score_kind}",
+            hint=fix,
+        )
+    models = {calibration["fitted_on"].get("model"), predictions.header.get("model")} - {None}
+    if len(models) > 1:
+        raise DataError("the calibration in the manifest belongs to another model", hint=fix)
+
+
+def _thresholds(
+    predictions: Predictions, manifest: Manifest, *, exclusive: bool
+) -> tuple[str, list[dict[str, Any]]]:
+    """Operating points from the calibration, else from val, else one half."""
+    if manifest.calibration is not None:
+        return "calibration", manifest.calibration["operating_points"]
+    if "val" in manifest.predictions:
+        val = read_predictions(manifest.predictions["val"])
+        if val.classes == predictions.classes and val.score_kind == predictions.score_kind:
+            values, targets = val.scores.astype(np.float64), val.targets.astype(np.float64)
+            if val.score_kind != "rank":
+                values = to_probabilities(values, kind=val.score_kind, exclusive=exclusive)
+            rule = parse_rule(CalibrateConfig.operating_point)
+            return "val", operating_points(val.classes, targets, values, rule=rule)
+    is_rank = predictions.score_kind == "rank"
+    reason = "the scores are ranks and there are no val predictions to choose on" if is_rank else None
+    empty = {"rule": "0.5", "threshold": None if is_rank else 0.5, "sensitivity": None, "specificity": None}
+    return "default", [{"class": name, **empty, "reason": reason} for name in predictions.classes]
+
+
+def _section(
+    scored: Scored,
+    predictions: Predictions,
+    *,
+    manifest: Manifest,
+    thresholds: dict[str, Any],
+    config: EvaluateConfig,
+) -> dict[str, Any]:
+    unit, _ = patient_codes(predictions.records)
+    calibration = manifest.calibration
+    summary = summarize(
+        scored,
+        level=config.level,
+        num_bins=config.bins,
+        seed=derive_seed("medcli evaluate", predictions.part),
+    )
+    return {
+        "medcli": EVALUATION_VERSION,
+        "task": {"type": predictions.task_type, "classes": predictions.classes},
+        "part": predictions.part,
+        "level": config.level,
+        "bins": config.bins,
+        "unit": unit,
+        "n": len(scored.targets),
+        "n_missing": len(predictions.records) - len(scored.targets),
+        "n_clusters": scored.num_clusters,
+        "score": predictions.score_kind,
+        "model": predictions.header.get("model"),
+        "policy": predictions.header.get("policy"),
+        "exclusive": scored.exclusive,
+        "calibration": None
+        if calibration is None
+        else {name: calibration[name] for name in ("method", "fitted_on", "parameters")},
+        "thresholds": thresholds,
+        "flags": _flags(scored, predictions, thresholds=thresholds),
+        **summary,
+    }
+
+
+def _flags(scored: Scored, predictions: Predictions, *, thresholds: dict[str, Any]) -> list[str]:
+    flags = []
+    if predictions.part == "val" and thresholds["source"] != "default":
+        flags.append("these numbers are optimistic: thresholds were chosen on the same images")
+    if predictions.part == "train":
+        flags.append("these numbers are optimistic: the model was trained on the same images")
+    if thresholds["source"] == "val":
+        flags.append("no calibration: thresholds were chosen by Youden's rule on the val predictions")
+    if thresholds["source"] == "default" and predictions.score_kind != "rank":
+        call = "the most likely class and 0.5" if scored.exclusive else "0.5"
+        flags.append(f"no calibration and no val predictions: the threshold is {call}, chosen on nothing")
+    if predictions.score_kind == "rank":
+        flags.append("the scores are ranks: calibration, Brier score and log loss are undefined")
+    dropped = len(predictions.records) - len(scored.targets)
+    if dropped:
+        flags.append(f"{dropped} images without a known class were left out")
+    return flags
+
+
+def _render(section: dict[str, Any], scored: Scored, manifest: Manifest, *, step: Any) -> dict[str, bytes]:
+    """Every file of the report folder, by name."""
+    from medcli.reporting.panels import confusion_png, reliability_png, roc_png
+    from medcli.reporting.report import render_report
+
+    curves = [_curve(scored, column) for column in range(len(scored.classes))]
+    files = {
+        "evaluation.json": (
+            json.dumps(section, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        ).encode(),
+        "roc.png": roc_png(section, curves),
+        "reliability.png": reliability_png(section),
+        "confusion.png": confusion_png(section),
+    }
+    step(1, note="figures")
+    html = render_report(section, curves=curves, study=_study(manifest), gallery=_gallery(manifest))
+    return {**files, "report.html": html.encode()}
+
+
+def _curve(scored: Scored, column: int) -> tuple[np.ndarray, np.ndarray] | None:
+    known = ~np.isnan(scored.targets[:, column])
+    targets = scored.targets[known, column]
+    if len(np.unique(targets)) < 2:
+        return None
+    false_rates, sensitivities, _ = roc_curve(targets, scored.ranks[known, column])
+    # Only corners: points inside a straight run draw nothing.
+    across, up = np.diff(false_rates), np.diff(sensitivities)
+    is_turn = np.abs(across[:-1] * up[1:] - across[1:] * up[:-1]) > 1e-15
+    corners = np.concatenate([[True], is_turn, [True]])
+    return false_rates[corners], sensitivities[corners]
+
+
+def _study(manifest: Manifest) -> dict[str, Any]:
+    """What the report says about data and training: counts and digests, no file names."""
+    splits = manifest.splits or {}
+    calibration = manifest.calibration or {}
+    return {
+        "num_records": len(manifest.records),
+        "parts": {part: len(ids) for part, ids in (splits.get("parts") or {}).items()},
+        "rejected": sorted(Counter(item["code"] for item in manifest.rejected).items()),
+        "num_rejected": len(manifest.rejected),
+        "model": (manifest.model or {}).get("name"),
+        "calibration": calibration or None,
+        "history": manifest.history,
+    }
+
+
+def _gallery(manifest: Manifest) -> bytes | None:
+    found = (manifest.explanation or {}).get("gallery")
+    return verify(found).read_bytes() if isinstance(found, dict) else None
+
+
+def _write(files: dict[str, bytes], folder: Path) -> dict[str, Reference]:
+    """Write figures and numbers first, the report last; references by name."""
+    return {name: reference(folder / name, write_bytes(folder / name, data)) for name, data in files.items()}
