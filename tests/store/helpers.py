@@ -16,7 +16,7 @@ TASK = {"type": "multilabel", "classes": CLASSES}
 
 def record(number: int, **fields: Any) -> dict[str, Any]:
     """A valid record whose id is its number."""
-    base = {"id": f"{number:016x}", "sha256": "0" * 64, "labels": {CLASSES[number % 2]: 1}}
+    base = {"id": f"{number:016x}", "sha256": f"{number:064x}", "labels": {CLASSES[number % 2]: 1}}
     return {**base, "patient": f"{number // 2:016x}", **fields}
 
 
