@@ -198,7 +198,7 @@ class PreprocessConfig:
     clahe: bool = False
     clahe_clip: float = 2.0
     clahe_tiles: int = 8
-    max_rejects: str = place("0")
+    max_rejects: str | None = place()
 
 
 @dataclass(frozen=True)
@@ -294,7 +294,7 @@ class ExplainConfig:
     device: str = place("auto")
     method: AttributionMethod = AttributionMethod.auto
     part: Part = Part.test
-    limit: int | None = None
+    limit: int = 64
     batch_size: int = 16
 
 

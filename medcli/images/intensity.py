@@ -58,6 +58,8 @@ def stretch_percentiles(pixels: np.ndarray, *, low: float, high: float) -> np.nd
     if not 0 <= low < high <= 100:
         raise DataError(f"percentiles are {low:g} and {high:g}, they must rise within 0 to 100")
     values = _finite(pixels)
+    if values.dtype.kind == "f":
+        values = values.astype(np.float64)  # differences of float32 values may overflow
     bottom, top = (float(value) for value in np.percentile(values, (low, high)))
     if bottom == top:
         bottom, top = float(values.min()), float(values.max())
