@@ -22,7 +22,7 @@ from medcli.reporting.words import shorten
 
 INK, GREY, LIGHT = "#1c2733", "#5f6b7a", "#d5dbe3"
 BLUE, ORANGE = "#1f5fa8", "#b8500f"
-_PANEL = (3.1, 3.3)
+_PANEL = (2.7, 2.9)
 _STYLE: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
@@ -30,7 +30,7 @@ _STYLE: dict[str, Any] = {
     "text.parse_math": False,
     "axes.edgecolor": GREY,
     "axes.labelcolor": INK,
-    "axes.titlesize": 10,
+    "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
     "axes.linewidth": 0.8,
     "axes.spines.top": False,
@@ -89,44 +89,51 @@ def draw_roc(axes: Axes, panel: dict[str, Any]) -> None:
 
 
 def draw_reliability(axes: Axes, panel: dict[str, Any]) -> None:
-    """Observed frequency against predicted probability, before and after, over a histogram.
+    """Observed frequency against predicted probability, before and after, above a histogram.
 
-    `panel` holds `title`, `note`, and `before` and `after`: bins, or None.
+    `panel` holds `title`, `note`, and `before` and `after`: bins, or None. Larger marks are fuller bins.
     """
     axes.plot([0, 1], [0, 1], color=LIGHT, linewidth=1, zorder=1)
-    shown = panel["after"] or panel["before"] or []
-    total = max(1, sum(item["n"] for item in shown))
-    for item in shown:
-        axes.bar(
-            item["low"],
-            0.22 * item["n"] / total,
-            width=item["high"] - item["low"],
-            align="edge",
-            color=LIGHT,
-            edgecolor="white",
-            linewidth=0.5,
-            zorder=0,
-        )
+    _draw_histogram(axes, panel["after"] or panel["before"] or [])
     is_calibrated = panel["after"] is not None
-    for bins, color, marker, label in (
-        (panel["before"], GREY if is_calibrated else BLUE, "o", "as given"),
-        (panel["after"], BLUE, "s", "calibrated"),
-    ):
-        if bins:
-            axes.plot(
-                [item["mean_probability"] for item in bins],
-                [item["frequency"] for item in bins],
-                color=color,
-                marker=marker,
-                markersize=3.5,
-                linewidth=1.2,
-                linestyle="--" if is_calibrated and label == "as given" else "-",
-                label=label,
-            )
-    if shown:
-        axes.legend(loc="upper left", frameon=False, fontsize=8, handlelength=1.8, borderaxespad=0.1)
-    axes.text(0.98, 0.27, panel["note"], ha="right", va="bottom", color=INK, fontsize=8.5)
+    if panel["before"]:
+        _draw_bins(axes, panel["before"], color=GREY if is_calibrated else BLUE, marker="o", label="as given")
+    if panel["after"]:
+        _draw_bins(axes, panel["after"], color=BLUE, marker="s", label="calibrated")
+    if panel["before"]:
+        legend = axes.legend(loc="upper left", frameon=False, fontsize=8, handlelength=1, borderaxespad=0.1)
+        for handle in legend.legend_handles:
+            handle.set_sizes([16])  # type: ignore[union-attr]
     _unit_square(axes, title=panel["title"], across="predicted probability", up="observed frequency")
+    axes.set_title(panel["note"], loc="right", fontsize=8, fontweight="normal", color=GREY, y=-0.36)
+    axes.set_ylim(-0.2, 1)
+    axes.spines["left"].set_bounds(0, 1)
+
+
+def _draw_histogram(axes: Axes, bins: list[dict[str, Any]]) -> None:
+    """How many images are in each bin, in a strip below the diagram."""
+    fullest = max((item["n"] for item in bins), default=1)
+    axes.bar(
+        [item["low"] for item in bins],
+        [0.17 * item["n"] / fullest for item in bins],
+        width=[item["high"] - item["low"] for item in bins],
+        bottom=-0.2,
+        align="edge",
+        color="#b9c3cf",
+        edgecolor="white",
+        linewidth=0.5,
+    )
+
+
+def _draw_bins(axes: Axes, bins: list[dict[str, Any]], *, color: str, marker: str, label: str) -> None:
+    across = [item["mean_probability"] for item in bins]
+    up = [item["frequency"] for item in bins]
+    fullest = max(item["n"] for item in bins)
+    sizes = [5 + 35 * item["n"] / fullest for item in bins]
+    axes.plot(across, up, color=color, linewidth=0.8, alpha=0.5)
+    axes.scatter(
+        across, up, s=sizes, color=color, marker=marker, linewidths=0, clip_on=False, zorder=4, label=label
+    )
 
 
 def draw_confusion(axes: Axes, panel: dict[str, Any]) -> None:
@@ -135,7 +142,7 @@ def draw_confusion(axes: Axes, panel: dict[str, Any]) -> None:
     `panel` holds `title`, `counts` [true, called] (None when undefined) and `names`.
     """
     names = [shorten(name, width=18) for name in panel["names"]]
-    axes.set_title(shorten(panel["title"], width=34), loc="left")
+    axes.set_title(shorten(panel["title"], width=24), loc="left")
     if panel["counts"] is None:
         axes.text(0.5, 0.5, "no threshold", ha="center", va="center", color=GREY)
         axes.set_axis_off()
@@ -144,7 +151,7 @@ def draw_confusion(axes: Axes, panel: dict[str, Any]) -> None:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.25, aspect="equal")
     for (row, column), value in np.ndenumerate(counts):
-        ink = "white" if shares[row, column] > 0.6 else INK
+        ink = "white" if shares[row, column] > 0.78 else INK
         axes.text(column, row, f"{value:,}", ha="center", va="center", color=ink, fontsize=9)
     ticks = range(len(names))
     is_long = max(map(len, names)) * len(names) > 30
@@ -170,7 +177,7 @@ def _unit_square(axes: Axes, *, title: str, across: str, up: str) -> None:
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=across, ylabel=up, aspect="equal")
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
-    axes.set_title(shorten(title, width=30), loc="left")
+    axes.set_title(shorten(title, width=24), loc="left")
 
 
 @contextmanager

@@ -96,14 +96,15 @@ def _trust_rows(entry: dict[str, Any], *, of: str) -> list[dict[str, Any]]:
 
 def _sentences(evaluation: dict[str, Any]) -> dict[str, Any]:
     """The summary in plain words."""
-    origin = words.threshold_origin(evaluation)
     per_class = [
-        {"class": words.printable(entry["class"]), "text": words.class_sentence(entry, origin=origin)}
+        {"class": words.printable(entry["class"]), "text": words.class_sentence(entry)}
         for entry in evaluation["classes"]
     ]
     return {
         "headline": words.headline(evaluation),
         "accuracy": words.accuracy_sentence(evaluation),
+        "origin": words.threshold_origin(evaluation),
+        "rule": words.rule_words(evaluation["thresholds"]["rule"]),
         "classes": per_class,
         "trust": words.trust_sentence(evaluation),
         "sample": words.sample(evaluation),
@@ -117,13 +118,13 @@ def _confusion(evaluation: dict[str, Any]) -> list[dict[str, str]]:
         return [{"source": _data_address(confusion_figure(panels[0], kind="svg")), "alt": alt}]
     figures = []
     for panel in panels:
-        alt = f"{panel['title']}: no threshold."
-        if panel["counts"]:
-            (true_no, false_yes), (false_no, true_yes) = panel["counts"]
-            alt = (
-                f"{panel['title']}: {true_yes} found, {false_no} missed, {false_yes} false alarms, "
-                f"{true_no} rightly passed."
-            )
+        if not panel["counts"]:
+            continue
+        (true_no, false_yes), (false_no, true_yes) = panel["counts"]
+        alt = (
+            f"{panel['title']}: {true_yes} found, {false_no} missed, {false_yes} false alarms, "
+            f"{true_no} rightly passed."
+        )
         figures.append(_figure(panel_svg(draw_confusion, panel), {"alt": alt}))
     return figures
 

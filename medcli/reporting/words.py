@@ -74,24 +74,33 @@ def threshold_origin(evaluation: dict[str, Any]) -> str:
     }[evaluation["thresholds"]["source"]]
 
 
-def class_sentence(entry: dict[str, Any], *, origin: str) -> str:
+def class_sentence(entry: dict[str, Any]) -> str:
     """What would happen to 100 images with the finding and 100 without it."""
-    name = printable(entry["class"])
     found, passed = entry["sensitivity"], entry["specificity"]
     if found["estimate"] is None and passed["estimate"] is None:
-        return f"{name}: nothing can be said ({found['reason']})."
-    parts = []
-    if found["estimate"] is not None:
-        parts.append(f"of 100 images with it, the model would find {of_hundred(found)}")
-    if passed["estimate"] is not None:
-        wrong = {
-            "estimate": 1 - passed["estimate"],
-            "ci": None if passed["ci"] is None else [1 - passed["ci"][1], 1 - passed["ci"][0]],
-        }
-        parts.append(f"of 100 without it, it would raise {of_hundred(wrong)} false alarms")
-    missing = found if found["estimate"] is None else passed if passed["estimate"] is None else None
-    rest = f" (the other rate is undefined: {missing['reason']})" if missing else ""
-    return f"At {origin}, {'; '.join(parts)}{rest}."
+        return f"nothing can be said: {found['reason'].removeprefix('no threshold: ')}."
+    if found["estimate"] is None:
+        return (
+            f"would raise {_false_alarms(passed)} false alarms in 100 images without it; {found['reason']}."
+        )
+    first = f"would find {of_hundred(found)} of 100 images with it"
+    if passed["estimate"] is None:
+        return f"{first}; false alarms are unknown: {passed['reason']}."
+    return f"{first}, and raise {_false_alarms(passed)} false alarms in 100 without it."
+
+
+def _false_alarms(specificity: dict[str, Any]) -> str:
+    interval = specificity["ci"] and [1 - edge for edge in reversed(specificity["ci"])]
+    return of_hundred({"estimate": 1 - specificity["estimate"], "ci": interval})
+
+
+def rule_words(rule: str | None) -> str:
+    """A rule of operating points in words."""
+    name, _, target = (rule or "").partition("=")
+    if name == "youden":
+        return "largest sum of sensitivity and specificity (Youden)"
+    other = "specificity" if name == "sensitivity" else "sensitivity"
+    return f"{name} of at least {target}, then the best {other}" if target else printable(name)
 
 
 def headline(evaluation: dict[str, Any]) -> str:
