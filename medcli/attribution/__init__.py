@@ -15,8 +15,10 @@ from medcli.errors import UsageError
 __all__ = ["METHODS", "Attribution", "Method", "choose_method"]
 
 METHODS: dict[str, Method] = {
-    "gradcam": Method(gradcam.grad_cam, gradcam.suits, needs="a feature map (a convolutional network)"),
-    "rollout": Method(rollout.attention_rollout, rollout.suits, needs="attention blocks (a ViT)"),
+    "gradcam": Method(gradcam.grad_cam, gradcam.suits, needs="a feature map (a CNN)", is_class_specific=True),
+    "rollout": Method(
+        rollout.attention_rollout, rollout.suits, needs="attention blocks (a ViT)", is_class_specific=False
+    ),
 }
 
 

@@ -45,7 +45,7 @@ def grad_cam(model: Any, images: torch.Tensor) -> Attribution:
     with torch.no_grad():
         coarse = torch.einsum("nkc,nchw->nkhw", weights, channels_first).relu()
         maps = to_image_size(coarse, (images.shape[2], images.shape[3]))
-    return Attribution(maps, logits.float().cpu().numpy(), is_class_specific=True)
+    return Attribution(maps, logits.float().cpu().numpy())
 
 
 def closed_form_weights(

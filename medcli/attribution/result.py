@@ -19,21 +19,20 @@ class Attribution:
         maps: float32 [images, targets, height, width]; the largest value of a map is 1, or 0 where nothing
             spoke for the class. There is one target a class, or a single one if the method knows no classes.
         logits: float32 [images, classes].
-        is_class_specific: Whether there is one map a class.
     """
 
     maps: np.ndarray
     logits: np.ndarray
-    is_class_specific: bool
 
 
 @dataclass(frozen=True)
 class Method:
-    """An attribution method: how it is computed, and for which models."""
+    """An attribution method: how it is computed, for which models, and whether there is one map a class."""
 
     explain: Callable[[nn.Module, torch.Tensor], Attribution]
     suits: Callable[[nn.Module, torch.Tensor], bool]
     needs: str
+    is_class_specific: bool
 
 
 def to_image_size(coarse: torch.Tensor, size: tuple[int, int]) -> np.ndarray:

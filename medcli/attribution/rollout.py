@@ -53,7 +53,7 @@ def attention_rollout(model: Any, images: torch.Tensor) -> Attribution:
         row = flow.rolled[:, prefix:].mean(dim=1)
     coarse = row[:, prefix:].reshape(len(images), 1, *_grid(model))
     maps = to_image_size(coarse, (images.shape[2], images.shape[3]))
-    return Attribution(maps, logits.float().cpu().numpy(), is_class_specific=False)
+    return Attribution(maps, logits.float().cpu().numpy())
 
 
 class Flow:

@@ -29,7 +29,9 @@ def explain(
         AttributionMethod, typer.Option(help="auto: Grad-CAM for CNNs, rollout for transformers")
     ] = ExplainConfig.method,
     part: PartChoice = ExplainConfig.part,
-    limit: Annotated[int | None, typer.Option(min=1, help="How many images")] = ExplainConfig.limit,
+    limit: Annotated[
+        int, typer.Option(min=0, help="How many images, spread over the classes; 0 takes all")
+    ] = ExplainConfig.limit,
     batch_size: Annotated[int, typer.Option(min=1, help="Images a step")] = ExplainConfig.batch_size,
     device: Device = ExplainConfig.device,
     jobs: Jobs = ExplainConfig.jobs,
