@@ -1,0 +1,152 @@
+"""Predict: scores of images that a model has not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from medcli.cohorts.policies import targets_from_labels
+from medcli.config import Part, PredictConfig
+from medcli.errors import DataError, UsageError, at
+from medcli.models.devices import choose_device, resolve_precision
+from medcli.models.inference import predict_logits
+from medcli.models.loader import BatchLoader, ordered_batches
+from medcli.models.networks import network_from_header
+from medcli.progress import SILENT, Progress
+from medcli.store.atomic import check_creatable, locked
+from medcli.store.digests import sha256_file
+from medcli.store.manifest import Manifest, load
+from medcli.store.predictions import Predictions, write_predictions
+from medcli.store.references import Reference, reference, verify
+from medcli.store.shards import ShardReader
+from medcli.store.weights import read_header, read_tensors
+from medcli.workers import available_cpus
+
+MODEL_VERSION = "model/1"
+
+
+def run(config: PredictConfig, *, progress: Progress = SILENT) -> Manifest:
+    """Add predictions of the whole manifest, or of one part of its splits, under the part's name.
+
+    Raises:
+        DataError: If recipe or classes of the shards are not those of the model.
+    """
+    manifest = load(config.source)
+    model, header = _find_model(manifest, config)
+    reader = ShardReader(manifest.require("shards", made_by="preprocess"))
+    _refuse_differences(header, reader.header)
+    rows = _rows(manifest, reader, part=config.part)
+    check_creatable(config.predictions)
+    with locked(config.predictions):
+        with at(model["path"]):
+            network = network_from_header(header, read_tensors(Path(model["path"])))
+        scores = _score(network, header["architecture"], reader, rows, config=config, progress=progress)
+        inputs = [("shard", ref["sha256"]) for ref in manifest.shards] + [("model", model["sha256"])]
+        manifest.add_history("predict", config, inputs)
+        predictions = Predictions(
+            scores=scores,
+            targets=_targets(reader, rows, header["task"], config=config),
+            records=[reader.records[row] for row in rows],
+            header={
+                "task": header["task"],
+                "part": str(config.part),
+                "score": "logit",
+                "model": model["sha256"],
+                "policy": {"uncertain": str(config.uncertain), "blank": str(config.blank)},
+                "history": manifest.history,
+            },
+        )
+        manifest.predictions[str(config.part)] = write_predictions(config.predictions, predictions)
+    manifest.model = model
+    return manifest
+
+
+def _find_model(manifest: Manifest, config: PredictConfig) -> tuple[Reference, dict[str, Any]]:
+    if config.model is None:
+        if manifest.model is None:
+            raise UsageError(
+                "no model is given, and the manifest names none", hint="--model run/model.safetensors"
+            )
+        path = verify(manifest.model)
+        sha256 = manifest.model["sha256"]
+    else:
+        path, sha256 = config.model, sha256_file(config.model)
+    header = read_header(path)
+    if header.get("medcli") != MODEL_VERSION:
+        raise DataError(f"it is {header.get('medcli')!r}, {MODEL_VERSION!r} was expected", where=str(path))
+    return reference(path, sha256, name=header["architecture"]["name"]), header
+
+
+def _refuse_differences(model: dict[str, Any], shard: dict[str, Any]) -> None:
+    recipe, ours = model["recipe"], shard["recipe"]
+    differing = sorted(key for key in recipe.keys() | ours.keys() if recipe.get(key) != ours.get(key))
+    if differing:
+        words = "; ".join(f"{k} was {recipe.get(k)}, is {ours.get(k)}" for k in differing[:4])
+        raise DataError(
+            f"the model was trained on images of another recipe: {words}",
+            hint="preprocess these images with the options of the training shards",
+        )
+    if shard["task"] is None or shard["task"] == model["task"]:
+        return
+    if shard["task"]["type"] != model["task"]["type"]:
+        raise DataError(
+            f"the model's task is {model['task']['type']}, that of the shards {shard['task']['type']}"
+        )
+    ours, theirs = shard["task"]["classes"], model["task"]["classes"]
+    lacking = [name for name in theirs if name not in ours] + [name for name in ours if name not in theirs]
+    detail = f"not in both: {', '.join(lacking[:6])}" if lacking else "their order differs"
+    raise DataError(
+        f"the model has {len(theirs)} classes, the shards {len(ours)}; {detail}",
+        hint="ingest with --classes in the order of the model, which medcli show prints",
+    )
+
+
+def _rows(manifest: Manifest, reader: ShardReader, *, part: Part) -> np.ndarray:
+    if part is Part.all:
+        rows = np.arange(len(reader))
+    else:
+        splits = manifest.require("splits", made_by="split")
+        rows = np.array(reader.indices_of(sorted(splits["parts"].get(str(part), []))), dtype=np.int64)
+    if not len(rows):
+        raise DataError(f"part {part} has no images")
+    return rows
+
+
+def _score(
+    network: nn.Module,
+    architecture: dict[str, Any],
+    reader: ShardReader,
+    rows: np.ndarray,
+    *,
+    config: PredictConfig,
+    progress: Progress,
+) -> np.ndarray:
+    device = choose_device(config.device)
+    loader = BatchLoader(reader, jobs=config.jobs or available_cpus())
+    with progress.task("predict", len(rows)) as step:
+        return predict_logits(
+            network.to(device),
+            loader.batches(ordered_batches(rows, batch_size=config.batch_size)),
+            mean=architecture["mean"],
+            std=architecture["std"],
+            precision=resolve_precision(config.precision, device=device),
+            step=step,
+        )
+
+
+def _targets(
+    reader: ShardReader, rows: np.ndarray, task: dict[str, Any], *, config: PredictConfig
+) -> np.ndarray:
+    """Known targets; all NaN when nothing in the shards is labelled."""
+    if reader.header["task"] is None:
+        return np.full((len(rows), len(task["classes"])), np.nan, dtype=np.float32)
+    return targets_from_labels(
+        [reader.records[row] for row in rows],
+        task["classes"],
+        task_type=task["type"],
+        uncertain=config.uncertain,
+        blank=config.blank,
+    )
