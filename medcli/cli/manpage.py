@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -92,11 +93,12 @@ def _command_page(entry: Entry, command: Any) -> Iterator[str]:
         yield f".Ar {metavar}" if parameter.required else f".Op Ar {metavar}"
     yield ".Sh DESCRIPTION"
     yield from _prose(command.help)
-    yield ".Bl -tag -width Ds"
-    for parameter in arguments:
-        yield f".It Ar {_escape(parameter.metavar or parameter.name.upper())}"
-        yield _escape(parameter.help or "")
-    yield ".El"
+    if arguments:
+        yield ".Bl -tag -width Ds"
+        for parameter in arguments:
+            yield f".It Ar {_escape(parameter.metavar or parameter.name.upper())}"
+            yield _escape(parameter.help or "") + "."
+        yield ".El"
     yield ".Sh OPTIONS"
     yield ".Bl -tag -width Ds"
     for parameter in command.params:
@@ -125,7 +127,7 @@ def _metavar(parameter: Any) -> str:
     choices = getattr(parameter.type, "choices", None)
     if choices:
         return "|".join(str(getattr(choice, "value", choice)) for choice in choices)
-    return str(parameter.metavar or getattr(parameter.type, "name", "value")).upper().replace(" RANGE", "")
+    return str(parameter.metavar or parameter.type.name.upper())
 
 
 def _default(parameter: Any) -> str:
@@ -175,8 +177,9 @@ def _prose(text: str | None) -> Iterator[str]:
     for i, paragraph in enumerate(paragraphs):
         if i:
             yield ".Pp"
-        sentence = " ".join(paragraph.split())
-        yield from (_escape(part) for part in sentence.replace(". ", ".\n").split("\n"))
+        # A sentence a line, as manual pages are written, and no line beyond 78 columns.
+        for sentence in " ".join(paragraph.split()).replace(". ", ".\n").split("\n"):
+            yield from (_escape(line) for line in textwrap.wrap(sentence, 78, break_on_hyphens=False))
 
 
 def _escape(text: str) -> str:

@@ -35,7 +35,7 @@ Output = Annotated[
 ]
 Jobs = Annotated[int, typer.Option("-j", "--jobs", min=0, help="Worker processes; 0 takes every CPU")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything that is drawn")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps")]
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps")]
 KeyFile = Annotated[
     Path | None,
     typer.Option("--key-file", metavar="FILE", help="Secret key of the patient hashes [made on first use]"),

@@ -27,7 +27,7 @@ def medcli(
         cwd=cwd,
         input=stdin,
         capture_output=True,
-        env=environment(**extra),
+        env=environment(**{"XDG_CONFIG_HOME": str((cwd or ROOT) / ".config"), **extra}),
         check=False,
         timeout=300,
     )
@@ -49,7 +49,7 @@ def shell(line: str, *, cwd: Path, **extra: str) -> subprocess.CompletedProcess[
         cwd=cwd,
         capture_output=True,
         text=True,
-        env=environment(PATH=path, **extra),
+        env=environment(**{"PATH": path, "XDG_CONFIG_HOME": str(cwd / ".config"), **extra}),
         check=False,
         timeout=600,
     )

@@ -1,0 +1,57 @@
+"""`check` is silent about whole files and names the others, whatever happened to them."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from medcli.config import CheckConfig
+from medcli.errors import InputError
+from medcli.stages.check import run
+from medcli.store.manifest import Manifest, write_manifest
+from medcli.store.predictions import write_predictions
+from tests.cli.run import medcli
+from tests.store.helpers import TASK, record, small_predictions, write_shard
+
+
+def study(folder: Path) -> Path:
+    """A manifest that names a shard and predictions."""
+    manifest = Manifest(task=TASK, records=[record(1)], shards=[write_shard(folder / "a.h5")])
+    manifest.predictions = {"val": write_predictions(folder / "p.h5", small_predictions())}
+    write_manifest(manifest, folder / "m.json")
+    return folder / "m.json"
+
+
+def test_whole_files_are_passed_over_in_silence(tmp_path: Path) -> None:
+    path = study(tmp_path)
+    assert run(CheckConfig(files=(str(path), str(tmp_path / "a.h5"), str(tmp_path / "p.h5")))) == []
+    done = medcli("check", path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_any_flipped_bit_of_a_named_file_is_found(tmp_path: Path) -> None:
+    path = study(tmp_path)
+    whole = (tmp_path / "a.h5").read_bytes()
+    rng = random.Random(1)
+    for _ in range(20):
+        damaged = bytearray(whole)
+        damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+        (tmp_path / "a.h5").write_bytes(damaged)
+        assert [Path(fault.path).name for fault in run(CheckConfig(files=(str(path),)))] == ["a.h5"]
+
+
+def test_names_of_bad_files_go_to_stdout_with_status_4(tmp_path: Path) -> None:
+    path = study(tmp_path)
+    (tmp_path / "a.h5").write_bytes((tmp_path / "a.h5").read_bytes()[:-100])
+    (tmp_path / "p.h5").unlink()
+    (tmp_path / "cut.json").write_bytes(path.read_bytes()[:-10])
+    done = medcli("check", "m.json", "cut.json", cwd=tmp_path)
+    assert done.returncode == 4
+    assert sorted(done.stdout.split()) == ["a.h5", "cut.json", "p.h5"]
+
+
+def test_a_missing_file_is_no_damaged_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        run(CheckConfig(files=(str(tmp_path / "none"),)))
