@@ -21,7 +21,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def serve(fd: int, *, parent: int) -> None:
     """Answer `(value, error)` to every item that comes through the socket `fd`; return when it closes."""
     signals.ignore_in_worker()
-    _die_with(parent)
+    die_with(parent)
     connection = Connection(fd)
     try:
         # Unpickling the function imports its module, and with it the libraries that it uses.
@@ -48,7 +48,7 @@ def _attempt(function: Callable[[Any], Any], item: Any) -> tuple[Any, MedcliErro
         return None, crash
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Leave no orphan when the parent is killed (prctl(2), PR_SET_PDEATHSIG; Linux only)."""
     if sys.platform != "linux":
         return

@@ -49,6 +49,7 @@ def run(config: PreprocessConfig, *, progress: Progress = SILENT) -> Manifest:
         DataError: If there is nothing to do, nothing is left, or more is rejected than allowed.
     """
     check_recipe(config)
+    check_max_rejects(0, num_inputs=0, limit=config.max_rejects)
     check_creatable(config.shard)
     before = _read_source(config, progress=progress)
     jobs = list(_jobs(before, config))

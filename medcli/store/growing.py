@@ -22,6 +22,7 @@ from medcli.signals import ignore_in_worker
 from medcli.store.atomic import locked, replacing
 from medcli.store.digests import sha256_file
 from medcli.store.references import Reference, reference
+from medcli.worker_process import die_with
 
 Layout = dict[str, tuple[tuple[int, ...], str]]
 
@@ -47,7 +48,7 @@ class GrowingFile:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._child = context.Process(
-            target=_write, args=(str(self._temporary), self._layout, theirs), daemon=True
+            target=_write, args=(str(self._temporary), self._layout, theirs, os.getpid()), daemon=True
         )
         self._child.start()
         theirs.close()
@@ -104,9 +105,10 @@ class GrowingFile:
         self._child.join()
 
 
-def _write(path: str, layout: Layout, pipe: Connection) -> None:
+def _write(path: str, layout: Layout, pipe: Connection, parent: int) -> None:
     """The child: rows from the pipe into the file, then the header, then an empty answer."""
     ignore_in_worker()
+    die_with(parent)  # else it might make the file again after another job swept it away
     import h5py
 
     from medcli.store.hdf5 import FORMAT, write_header_and_records
