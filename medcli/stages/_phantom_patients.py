@@ -19,7 +19,7 @@ from medcli.config import Phantom, SynthConfig
 from medcli.images.phantoms import brain, chest, chest_findings, ct, skin
 from medcli.images.phantoms.canvas import generator
 from medcli.stages import _phantom_files as encode
-from medcli.stages._phantom_people import Person, deal, person
+from medcli.stages._phantom_people import OPERATOR, PHYSICIAN, Person, deal, person
 from medcli.store.digests import derive_seed
 
 CT_CLASSES = ("benign", "malignant", "no_nodule")
@@ -127,7 +127,7 @@ def _chest_patient(config: SynthConfig, number: int) -> Patient:
         truth = {f"label:{name}": int(name in present) for name in chest_findings.FINDINGS}
         stated = _state(generator(seed, "labels", film), config, truth)
         patient.add_image(path, content, {**row, "view": view, "mask": mask_path}, stated, truth)
-        patient.canaries += [who.accession(film), encode.study_uid(seed, film)]
+        patient.canaries += [PHYSICIAN, OPERATOR, who.accession(film), encode.study_uid(seed, film)]
     return patient
 
 
@@ -220,7 +220,7 @@ def _ct_patient(config: SynthConfig, number: int) -> Patient:
         if mask_path:
             patient.add_boxes(path, true_class, series.region[index])
         patient.add_image(path, content, {**row, "mask": mask_path, "series": folder}, stated, truth)
-    patient.canaries += [who.accession(0), encode.study_uid(seed, 0)]
+    patient.canaries += [PHYSICIAN, OPERATOR, who.accession(0), encode.study_uid(seed, 0)]
     return patient
 
 

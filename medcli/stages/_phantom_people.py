@@ -71,7 +71,7 @@ class Person:
 
     def canaries(self) -> list[str]:
         """Every string about this person that must never reach an output."""
-        return [self.surname, self.given, self.patient_id, self.birth_date()]
+        return [INSTITUTIONS[self.site], self.surname, self.given, self.patient_id, self.birth_date()]
 
 
 def person(seed: int, number: int, *, site: str) -> Person:

@@ -19,7 +19,6 @@ from medcli.config import Phantom, SynthConfig
 from medcli.errors import OutputError, UsageError
 from medcli.progress import SILENT, Progress
 from medcli.stages._phantom_patients import NUM_READERS, Patient, label_columns, make_patient
-from medcli.stages._phantom_people import INSTITUTIONS, OPERATOR, PHYSICIAN
 from medcli.store.atomic import locked, storage_errors
 from medcli.workers import available_cpus, run_in_workers
 
@@ -137,15 +136,15 @@ def _fill(config: SynthConfig, folder: Path, progress: Progress) -> int:
             "readers.csv": ["series", "patient", *(f"reader_{k + 1}" for k in range(NUM_READERS)), "median"],
         }
         writers = {name: _header(file, columns[name]) for name, file in tables.items() if name in columns}
-        tables["canaries.txt"].writelines(
-            f"{text}\n" for text in [*INSTITUTIONS.values(), PHYSICIAN, OPERATOR]
-        )
+        seen: set[str] = set()
         num_images = 0
         step = stack.enter_context(progress.task("draw", config.patients))
         for patient in stack.enter_context(closing(_patients(config, folder))):
             for name, writer in writers.items():
                 writer.writerows(getattr(patient, name.removesuffix(".csv")))
-            tables["canaries.txt"].writelines(f"{text}\n" for text in patient.canaries)
+            new = [text for text in dict.fromkeys(patient.canaries) if text not in seen]
+            tables["canaries.txt"].writelines(f"{text}\n" for text in new)
+            seen.update(new)
             num_images += len(patient.labels)
             step()
     return num_images
