@@ -10,7 +10,7 @@ import typer
 from medcli.cli.command import invocation, planned_only
 from medcli.cli.options import Jobs, KeyFile, MaxRejects, Output
 from medcli.cli.output import deliver, exit_for_rejects
-from medcli.config import IngestConfig, Layout, Task
+from medcli.config import IngestConfig, Layout, Task, Unmatched
 
 EXAMPLES = [
     ("a table in the documented form", "medcli ingest --labels phantoms/labels.csv phantoms/ -o cohort.json"),
@@ -27,6 +27,9 @@ def ingest(
     output: Output = IngestConfig.output,
     layout: Annotated[Layout | None, typer.Option(help="What the folder is [table with --labels]")] = None,
     labels: Annotated[Path | None, typer.Option(metavar="TABLE", help="CSV or TSV, a row an image")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(metavar="CHAR", help="Between the table's cells [by its name: , or tab]")
+    ] = IngestConfig.delimiter,
     task: Annotated[Task | None, typer.Option(help="What the labels are [from their columns]")] = None,
     key: Annotated[str, typer.Option(metavar="COLUMN", help="Column of path, file name or stem")] = (
         IngestConfig.key
@@ -61,6 +64,9 @@ def ingest(
         list[str], typer.Option(metavar="COLUMN", help="Another column to keep as it is")
     ] = IngestConfig.keep,  # type: ignore[assignment]
     key_file: KeyFile = None,
+    unmatched: Annotated[
+        Unmatched, typer.Option(help="Files without a row and rows without a file: reject or leave out")
+    ] = IngestConfig.unmatched,
     max_rejects: MaxRejects = IngestConfig.max_rejects,
     jobs: Jobs = IngestConfig.jobs,
 ) -> None:
@@ -72,4 +78,4 @@ def ingest(
 
     manifest = run(config, progress=invocation.progress)
     deliver(manifest, output=output)
-    exit_for_rejects(len(manifest.rejected), is_allowed=max_rejects != IngestConfig.max_rejects)
+    exit_for_rejects(len(manifest.rejected), is_allowed=max_rejects is not None)

@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from medcli.cli.table import COMMANDS, GROUPS, NAMES, Entry
+from medcli.cli.table import ABOUT, COMMANDS, GROUPS, NAMES, Entry
 from medcli.errors import EXIT_MEANINGS, UsageError
 
 DATE = "November 23, 2026"
@@ -32,14 +32,14 @@ def render_page(command: str) -> str:
     Raises:
         UsageError: If there is no such command.
     """
-    from medcli.cli.main import build_app
+    from medcli.cli.program import build_app
 
-    tree = typer.main.get_command(build_app())
     if not command:
-        return "\n".join(_program_page(tree)) + "\n"
+        return "\n".join(_program_page()) + "\n"
     entry = next((entry for entry in COMMANDS if entry.name == command), None)
     if entry is None:
         raise UsageError(f"{command!r} is no command", hint=f"commands are {', '.join(NAMES)}")
+    tree = typer.main.get_command(build_app((command,)))
     return "\n".join(_command_page(entry, tree.commands[command])) + "\n"  # type: ignore[attr-defined]
 
 
@@ -62,18 +62,18 @@ def _head(name: str, description: str) -> Iterator[str]:
     yield f".Nd {_escape(description)}"
 
 
-def _program_page(tree: Any) -> Iterator[str]:
+def _program_page() -> Iterator[str]:
     yield from _head("medcli", "medical image classification in commands that pipe into each other")
     yield from (".Sh SYNOPSIS", ".Nm medcli", ".Ar command", ".Op Ar option ...")
     yield ".Sh DESCRIPTION"
-    yield from _prose(tree.help)
+    yield from _prose(ABOUT)
     for group in GROUPS:
         yield f".Ss {group}"
         yield ".Bl -tag -width preprocess"
         for entry in COMMANDS:
             if entry.group == group:
                 yield f".It Xr medcli-{entry.name} 1"
-                yield _escape(tree.commands[entry.name].get_short_help_str(200))
+                yield _escape(entry.summary)
         yield ".El"
     yield from _environment()
     yield from _exit_status([int(status) for status in EXIT_MEANINGS])
@@ -83,7 +83,7 @@ def _program_page(tree: Any) -> Iterator[str]:
 
 def _command_page(entry: Entry, command: Any) -> Iterator[str]:
     name = f"medcli-{entry.name}"
-    yield from _head(name, command.get_short_help_str(200).rstrip(".").lower())
+    yield from _head(name, entry.summary.rstrip(".").lower())
     yield ".Sh SYNOPSIS"
     yield f".Nm medcli {entry.name}"
     yield ".Op Ar option ..."

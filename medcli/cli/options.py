@@ -41,7 +41,7 @@ KeyFile = Annotated[
     typer.Option("--key-file", metavar="FILE", help="Secret key of the patient hashes [made on first use]"),
 ]
 MaxRejects = Annotated[
-    str, typer.Option("--max-rejects", metavar="N|P%", help="Accept this many rejects (else status 3)")
+    str | None, typer.Option("--max-rejects", metavar="N|P%", help="Accept this many rejects (else status 3)")
 ]
 UncertainPolicy = Annotated[
     Uncertain, typer.Option("--uncertain", help="What a label of -1 means: left out, no or yes")

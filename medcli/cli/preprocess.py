@@ -66,4 +66,4 @@ def preprocess(
     made = manifest.shards[0]
     summary = [f"{shard}: {made['num_images']} images, sha256 {made['sha256'][:12]}"]
     deliver(manifest, output=output, as_json=invocation.as_json, summary=summary)
-    exit_for_rejects(len(manifest.rejected), is_allowed=max_rejects != PreprocessConfig.max_rejects)
+    exit_for_rejects(len(manifest.rejected), is_allowed=max_rejects is not None)

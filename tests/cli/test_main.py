@@ -29,7 +29,7 @@ def cohort(path: Path, patients: int = 40) -> Path:
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["split", "--help"], ["split", "--foo"]])
 def test_help_and_version_import_nothing_heavy(arguments: list[str]) -> None:
     code = (
-        "import sys\nfrom medcli.cli.main import run\n"
+        "import sys\nfrom medcli.cli.program import run\n"
         f"run({arguments!r})\nprint(*sorted({{m.split('.')[0] for m in sys.modules}}), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment())
@@ -38,7 +38,7 @@ def test_help_and_version_import_nothing_heavy(arguments: list[str]) -> None:
 
 def test_split_wants_neither_torch_nor_sklearn(tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom medcli.cli.main import run\n"
+        "import sys\nfrom medcli.cli.program import run\n"
         f"status = run(['split', {str(cohort(tmp_path / 'm.json'))!r}, '-o', {str(tmp_path / 's.json')!r}])\n"
         "assert status == 0 and not {'torch', 'sklearn', 'timm'} & set(sys.modules)"
     )
@@ -85,7 +85,7 @@ def test_a_library_that_prints_does_not_reach_the_pipe(tmp_path: Path) -> None:
     code = (
         "import os, sys\nimport medcli.stages.show as stage\nreal = stage.run\n"
         "def noisy(config):\n    print('noise'); os.write(1, b'raw noise\\n'); return real(config)\n"
-        "stage.run = noisy\nfrom medcli.cli.main import run\n"
+        "stage.run = noisy\nfrom medcli.cli.program import run\n"
         f"sys.exit(run(['show', '--json', {str(cohort(tmp_path / 'm.json'))!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment())
