@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from medcli import __version__
@@ -12,7 +13,8 @@ from medcli.cli.table import program_help
 def main() -> None:
     """Run the command line and exit with the status that the manual promises."""
     arguments = sys.argv[1:]
-    if arguments in ([], ["-h"], ["--help"]):
+    is_completion = "_MEDCLI_COMPLETE" in os.environ
+    if not is_completion and arguments in ([], ["-h"], ["--help"]):
         sys.exit(print_and_end(program_help()))
     if arguments == ["--version"]:
         sys.exit(print_and_end(f"medcli {__version__}\n"))
