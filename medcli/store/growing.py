@@ -66,7 +66,8 @@ class GrowingFile:
     def finish(self, header: dict[str, Any]) -> Reference:
         """Complete the file, give it its name, and return a reference to it."""
         self._send(b"")
-        self._pipe.send((header, self._records))
+        with suppress(OSError):  # a dead child has said why
+            self._pipe.send((header, self._records))
         self._answer()
         self._child.join()
         digest = sha256_file(self._temporary)
@@ -114,21 +115,28 @@ def _write(path: str, layout: Layout, pipe: Connection, parent: int) -> None:
     from medcli.store.hdf5 import FORMAT, write_header_and_records
 
     try:
-        with h5py.File(path, "w", libver=FORMAT, locking=False) as file:
-            _write_rows(file, layout, pipe)
-            header, records = pipe.recv()
-            write_header_and_records(file, header, records)
+        file = h5py.File(path, "w", libver=FORMAT, locking=False)
+        datasets = _make_datasets(file, layout)
+        _write_rows(datasets, pipe)
+        file.flush()
+        header, records = pipe.recv()
+        write_header_and_records(file, header, records)
+        file.flush()
+        del datasets
+        file.close()
         pipe.send("")
     except EOFError:
         os._exit(1)
     except (OSError, RuntimeError) as error:
+        # Closing a file or letting go of a dataset that cannot be written crashes or is ignored by h5py: so
+        # no `with` above, and everything is flushed, which raises, while it is still held.
         with suppress(OSError):
             pipe.send(_words(error))
         os._exit(1)
 
 
-def _write_rows(file: Any, layout: Layout, pipe: Connection) -> None:
-    datasets = [
+def _make_datasets(file: Any, layout: Layout) -> list[Any]:
+    return [
         file.create_dataset(
             name,
             shape=(0, *shape),
@@ -139,6 +147,9 @@ def _write_rows(file: Any, layout: Layout, pipe: Connection) -> None:
         )
         for name, (shape, dtype) in layout.items()
     ]
+
+
+def _write_rows(datasets: list[Any], pipe: Connection) -> None:
     count = 0
     while data := pipe.recv_bytes():
         for i, dataset in enumerate(datasets):

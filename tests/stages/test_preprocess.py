@@ -201,6 +201,24 @@ def test_two_jobs_can_not_write_one_shard(tmp_path: Path) -> None:
         run(configure(manifest))
 
 
+@pytest.mark.parametrize("limit", [30_000, 68_000])
+def test_a_file_that_may_not_grow_is_one_clear_error(tmp_path: Path, limit: int) -> None:
+    manifest = make_cohort(tmp_path)
+    script = (
+        "import resource, sys; from pathlib import Path; from medcli.config import PreprocessConfig\n"
+        "from medcli.errors import StorageError\nfrom medcli.stages.preprocess import run\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "try: run(PreprocessConfig(source=sys.argv[1], shard=Path(sys.argv[2]), jobs=1, size=100))\n"
+        "except StorageError as error: print(error.message)"
+    )
+    line = [sys.executable, "-c", script, str(manifest), str(tmp_path / "out.h5")]
+    outcome = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert "cannot be written" in outcome.stdout
+    assert "died" not in outcome.stdout
+    assert outcome.stderr == ""
+    assert leftovers(tmp_path) == set()
+
+
 def test_a_kill_leaves_no_shard_and_the_same_line_then_succeeds(tmp_path: Path) -> None:
     manifest = make_cohort(tmp_path, num_images=60, side=400)
     config = configure(manifest, denoise=True, jobs=2, size=64)
