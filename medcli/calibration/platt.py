@@ -1,6 +1,7 @@
 """Platt scaling of one label: probability = sigmoid(slope * logit + intercept).
 
-Reference: Platt, Advances in Large Margin Classifiers, 1999, section 2; Lin, Lin & Weng, Machine Learning 2007.
+Reference: Platt, Advances in Large Margin Classifiers, 1999, section 2; Lin, Lin & Weng, Machine Learning
+2007.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ _FEW = 10
 def fit_platt(logits: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
     """Slope and intercept by maximum likelihood.
 
-    The plain likelihood is used, so that the mean probability equals the observed share. Where the scores separate the
-    classes it has no maximum: Platt's smoothed targets, (P + 1) / (P + 2) and 1 / (N + 2), then hold the slope at a
-    finite value, and that is flagged. Scores that run against the labels keep their order, at the
-    least slope. A label with one class only gives null with the reason.
+    The plain likelihood is used, so that the mean probability equals the observed share. Where the scores
+    separate the classes it has no maximum: Platt's smoothed targets, (P + 1) / (P + 2) and 1 / (N + 2), then
+    hold the slope at a finite value, and that is flagged. Scores that run against the labels keep their
+    order, at the least slope. A label with one class only gives null with the reason.
 
     Args:
         logits: float [images].

@@ -52,6 +52,6 @@ def _refuse_ranks(values: np.ndarray, *, kind: str) -> None:
     outside = values[(values < 0) | (values > 1)]
     if len(outside):
         raise DataError(
-            f"{len(outside)} scores declared as probabilities are outside [0, 1], the first is {outside[0]:.6g}",
+            f"{len(outside)} probabilities are outside [0, 1], the first is {outside[0]:.6g}",
             hint="declare them as logit or rank",
         )

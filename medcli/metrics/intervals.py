@@ -34,8 +34,8 @@ def wilson(share: float, size: float, *, level: float) -> Interval:
 def effective_size(successes: np.ndarray, clusters: np.ndarray) -> float:
     """How many independent images carry as much about a proportion as these images of fewer patients.
 
-    The number of images over the design effect (Rao & Scott, Biometrics 1992), which is taken as at least 1. When
-    all images agree the design effect is unknown; each patient then counts once.
+    The number of images over the design effect (Rao & Scott, Biometrics 1992), which is taken as at least
+    1. When all images agree the design effect is unknown; each patient then counts once.
     """
     size, share = len(successes), float(np.mean(successes))
     _, codes = np.unique(clusters, return_inverse=True)
@@ -104,7 +104,7 @@ def mean_value(
 ) -> Quantity:
     """Mean of one number an image, with a normal interval whose variance is summed by patient.
 
-    Reference: Huber, 5th Berkeley Symposium 1967; Liang & Zeger, Biometrika 1986 (independence working model).
+    Reference: Liang & Zeger, Biometrika 1986 (working independence).
     """
     size = len(values)
     _, codes = np.unique(clusters, return_inverse=True)

@@ -46,7 +46,7 @@ def expected_calibration_error(
         outcomes: Whether it happened: the label is 1, or the call is right.
         num_bins: Equal-width bins (low, high], the first closed at 0.
 
-    Reference: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 2; Naeini et al., AAAI 2015.
+    Reference: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 2.
     """
     edges = np.linspace(0, 1, num_bins + 1)
     codes, counts, confidence, frequency = _binned(probabilities, outcomes, edges)
@@ -65,8 +65,8 @@ def ece_quantity(
 ) -> Quantity:
     """ECE beside the one that perfect calibration would show at this size.
 
-    The baseline is the mean over simulated outcomes drawn from the probabilities themselves, each image on its own; its
-    `band` holds 95 % of them. The error has no interval: it is biased upwards, so that a resampled one is too.
+    The baseline is the mean over outcomes drawn from the probabilities themselves, each image on its own;
+    its `band` holds 95 % of them. The error has no interval: it is biased upwards, and resampling adds to that.
     """
     method = f"{name}, {num_bins} equal-width bins"
     num_clusters = len(np.unique(clusters))

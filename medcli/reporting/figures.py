@@ -68,8 +68,8 @@ def sheet_png(draw: Draw, panels: Sequence[dict[str, Any]], *, columns: int = 4)
 def draw_roc(axes: Axes, panel: dict[str, Any]) -> None:
     """An ROC curve with its operating point.
 
-    `panel` holds `title`, `note`, `false_rates` and `sensitivities` (None when undefined), and `point`: false positive
-    rate and sensitivity at the threshold, or None.
+    `panel` holds `title`, `note`, `false_rates` and `sensitivities` (None when undefined), and `point`: false
+    positive rate and sensitivity at the threshold, or None.
     """
     axes.plot([0, 1], [0, 1], color=LIGHT, linewidth=1, zorder=1)
     if panel["false_rates"] is not None:

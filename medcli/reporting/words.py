@@ -130,7 +130,8 @@ def accuracy_sentence(evaluation: dict[str, Any]) -> str | None:
     baseline = accuracy["baseline"]
     return (
         f"Of 100 images it names the right class in {of_hundred(accuracy)}; answering "
-        f"“{printable(baseline['rule'].removeprefix('always '))}” every time gets {100 * baseline['estimate']:.0f}."
+        f"“{printable(baseline['rule'].removeprefix('always '))}” every time gets "
+        f"{100 * baseline['estimate']:.0f}."
     )
 
 
@@ -142,7 +143,10 @@ def trust_sentence(evaluation: dict[str, Any]) -> str | None:
     before = sum(item["before"]["estimate"] for item in pairs) / len(pairs)
     gap = f"{100 * before:.1f}"
     if any(item["after"] is None for item in pairs):
-        return f"Predicted probabilities miss observed frequencies by {gap} points on average; they are not calibrated."
+        return (
+            f"Predicted probabilities miss observed frequencies by {gap} points on average; "
+            "they are not calibrated."
+        )
     after = sum(item["after"]["estimate"] for item in pairs) / len(pairs)
     return (
         f"Predicted probabilities missed observed frequencies by {gap} points on average as the model gave "

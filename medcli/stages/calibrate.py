@@ -11,9 +11,9 @@ from medcli.calibration.operating_points import Rule, choose_threshold, parse_ru
 from medcli.calibration.scores import is_exclusive, to_probabilities
 from medcli.config import CalibrateConfig
 from medcli.errors import DataError, at
+from medcli.metrics.patients import patient_codes
 from medcli.metrics.probability import expected_calibration_error, log_losses
 from medcli.progress import SILENT, Progress
-from medcli.metrics.patients import patient_codes
 from medcli.store.manifest import Manifest, load
 from medcli.store.predictions import Predictions, read_predictions
 
@@ -55,7 +55,7 @@ def _check_part(part: str) -> None:
     if part != "val":
         raise DataError(
             f"these are predictions of {part}; calibration is fitted on val only",
-            hint="calibrate on val, then evaluate on test: a calibration that has seen the test part proves nothing",
+            hint="calibrate on val, evaluate on test: a calibration that has seen the test part proves nothing",
         )
 
 

@@ -32,7 +32,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
     """Add the section `evaluation` and write report, figures and `evaluation.json` into a folder.
 
     Raises:
-        DataError: If the part has no predictions, or the calibration belongs to another model or other classes.
+        DataError: If the part has no predictions, or the calibration belongs to other classes or models.
     """
     if not 0 < config.level < 1:
         raise DataError(f"the confidence level is {config.level}, it must be between 0 and 1")
@@ -96,7 +96,7 @@ def _score(predictions: Predictions, manifest: Manifest) -> tuple[Scored, dict[s
         classes=classes,
         exclusive=exclusive,
         targets=targets[rows],
-        # Calibration of a label leaves ranks alone; that of a softmax does not, and thresholds apply to its result.
+        # Calibrating a label leaves ranks alone; a softmax it does not, and thresholds apply to its result.
         ranks=best if exclusive and best is not None else scores.astype(np.float64),
         before=before,
         after=after,
@@ -113,7 +113,8 @@ def _check_calibration(calibration: dict[str, Any], predictions: Predictions) ->
         raise DataError("the calibration in the manifest is for other classes", hint=fix)
     if calibration["score"] != predictions.score_kind:
         raise DataError(
-            f"the calibration is for scores of kind {calibration['score']}, these are {predictions.score_kind}",
+            f"the calibration is for scores of kind {calibration['score']}, "
+            f"these are {predictions.score_kind}",
             hint=fix,
         )
     models = {calibration["fitted_on"].get("model"), predictions.header.get("model")} - {None}

@@ -1,0 +1,143 @@
+"""Rates at a threshold: against published intervals, R, and hand-worked cases."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medcli.metrics.classification import (
+    balanced_accuracy,
+    confusion_matrix,
+    count_calls,
+    f1_quantity,
+    rates_at_threshold,
+)
+from medcli.metrics.intervals import PatientBootstrap, effective_size, mean_value, proportion, wilson
+from tests.metrics.oracles import expected, numbers, table
+
+PROPORTIONS = expected("05_proportion_ci")["single"]
+
+
+@pytest.mark.parametrize("case", PROPORTIONS, ids=lambda case: f"{case['x']}of{case['n']}")
+def test_wilson_agrees_with_newcombe(case):
+    share = case["x"] / case["n"]
+    assert wilson(share, case["n"], level=0.95) == pytest.approx(case["wilson95"], rel=1e-9, abs=1e-12)
+    assert wilson(share, case["n"], level=0.90) == pytest.approx(case["wilson90"], rel=1e-9, abs=1e-12)
+
+
+def test_no_cases_is_null_with_the_reason():
+    found = proportion(np.zeros(0, dtype=bool), np.zeros(0, dtype=int), level=0.95)
+    assert found["estimate"] is None
+    assert found["ci"] is None
+    assert found["reason"] == "no cases"
+
+
+@given(st.lists(st.booleans(), min_size=2, max_size=30), st.integers(2, 4))
+def test_repeats_of_an_image_within_a_patient_do_not_count(successes, times):
+    values = np.array(successes, dtype=float)
+    clusters = np.arange(len(values))
+    assert effective_size(values, clusters) == len(values)
+    repeated = effective_size(np.tile(values, times), np.tile(clusters, times))
+    assert repeated == pytest.approx(len(values))
+
+
+def test_effective_size_worked_by_hand():
+    # Two patients, 3 of 4 and 1 of 4: p = 1/2, sum of squared deviations (1, -1) is 2, so 2 / (8 / 4) = 1.
+    assert effective_size(np.array([1, 1, 1, 0, 1, 0, 0, 0.0]), np.repeat([0, 1], 4)) == 8
+    # All of one, none of the other: deviations 2 and -2, design effect 4, two patients' worth.
+    assert effective_size(np.array([1, 1, 1, 1, 0, 0, 0, 0.0]), np.repeat([0, 1], 4)) == 2
+    # All alike: as many as patients.
+    assert effective_size(np.ones(8), np.repeat([0, 1], 4)) == 2
+
+
+def test_rates_and_their_baselines():
+    targets = np.array([1, 1, 1, 0, 0, 0, 0, 0])
+    is_called = np.array([1, 1, 0, 1, 0, 0, 0, 0], dtype=bool)
+    found = rates_at_threshold(targets, is_called, np.arange(8), level=0.95)
+    estimates = {name: value["estimate"] for name, value in found.items()}
+    assert estimates == pytest.approx(
+        {"sensitivity": 2 / 3, "specificity": 4 / 5, "ppv": 2 / 3, "npv": 4 / 5, "accuracy": 6 / 8}
+    )
+    assert found["sensitivity"]["baseline"]["estimate"] == 3 / 8
+    assert found["specificity"]["baseline"]["estimate"] == 5 / 8
+    assert found["accuracy"]["baseline"] == {"rule": "always no", "estimate": 5 / 8}
+    assert found["sensitivity"]["n"] == 3
+    assert count_calls(targets, is_called) == {
+        "true_positives": 2, "false_positives": 1, "false_negatives": 1, "true_negatives": 4,
+    }  # fmt: skip
+
+
+def test_multilabel_counts_and_f1_agree_with_r():
+    data, wanted = table("21_multilabel_nan"), expected("21_multilabel_nan")["per_label"]
+    bootstrap = PatientBootstrap(150, seed=1, resamples=200)
+    for name, label in wanted.items():
+        targets, scores = numbers(data[name]), numbers(data[f"prob_{name}"])
+        rows = np.flatnonzero(~np.isnan(targets))
+        is_called = scores[rows] >= 0.5
+        counts = count_calls(targets[rows], is_called)
+        assert list(counts.values()) == [label["tp"], label["fp"], label["fn"], label["tn"]]
+        found = f1_quantity(targets[rows], is_called, rows, bootstrap=bootstrap, num_clusters=150, level=0.95)
+        assert found["estimate"] == pytest.approx(label["f1"], rel=1e-9)
+        assert (found["ci"] is None) == (label["f1"] == 0)
+        if found["ci"]:
+            assert found["ci"][0] < found["estimate"] < found["ci"][1]
+            always_yes = 2 * label["n_pos"] / (label["n_pos"] + label["n_labelled"])
+            assert found["baseline"]["estimate"] == pytest.approx(always_yes)
+
+
+def test_f1_with_nothing_to_find_and_nothing_called():
+    bootstrap = PatientBootstrap(3, seed=0, resamples=50)
+    none = np.zeros(3)
+    found = f1_quantity(
+        none, none.astype(bool), np.arange(3), bootstrap=bootstrap, num_clusters=3, level=0.95
+    )
+    assert found["estimate"] is None
+    assert found["reason"] == "no positive case and none called"
+
+
+def test_multiclass_agrees_with_r():
+    data, wanted = table("20_multiclass"), expected("20_multiclass")
+    labels = numbers(data["y"]).astype(int)
+    logits = np.stack([numbers(data[f"logit_{k}"]) for k in range(4)], axis=1)
+    calls = logits.argmax(axis=1)
+    counts = confusion_matrix(labels, calls, num_classes=4)
+    assert counts.tolist() == wanted["confusion_rows_true"]
+    bootstrap = PatientBootstrap(240, seed=2, resamples=200)
+    clusters = np.arange(240)
+    found = balanced_accuracy(
+        labels, calls, clusters, num_classes=4, bootstrap=bootstrap, num_clusters=240, level=0.95
+    )
+    assert found["estimate"] == pytest.approx(wanted["balanced_accuracy"], rel=1e-9)
+    assert found["ci"][0] < found["estimate"] < found["ci"][1]
+    assert proportion(calls == labels, clusters, level=0.95)["estimate"] == wanted["accuracy"]
+    for label in range(4):
+        rates = rates_at_threshold((labels == label).astype(float), calls == label, clusters, level=0.95)
+        assert rates["sensitivity"]["estimate"] == pytest.approx(wanted["recall"][label], rel=1e-9)
+        assert rates["ppv"]["estimate"] == pytest.approx(wanted["precision"][label], rel=1e-9)
+
+
+def test_bootstrap_resamples_patients_and_repeats_with_its_seed():
+    counts = np.stack([np.repeat([0, 3], 20), np.full(40, 3)], axis=1)
+
+    def share(sums):
+        return sums[:, 0] / sums[:, 1]
+
+    first = PatientBootstrap(40, seed=7).interval(counts, share, level=0.95)
+    assert first == PatientBootstrap(40, seed=7).interval(counts, share, level=0.95)
+    assert first != PatientBootstrap(40, seed=8).interval(counts, share, level=0.95)
+    # 40 patients, half of them yes: the standard error is that of 40 draws, not of 120 images.
+    assert first[1] == pytest.approx(np.sqrt(0.25 / 40), rel=0.1)
+    assert first[2] == 1000
+
+
+def test_mean_over_patients():
+    alone = mean_value(np.array([1.0, 2.0, 3.0, 4.0]), np.arange(4), level=0.95, what="mean")
+    assert alone["estimate"] == 2.5
+    assert alone["se"] == pytest.approx(np.std([1, 2, 3, 4], ddof=1) / 2)
+    # Every image doubled within its patient: the same mean with the same error.
+    doubled = mean_value(
+        np.array([1.0, 1, 2, 2, 3, 3, 4, 4]), np.repeat(np.arange(4), 2), level=0.95, what="mean"
+    )
+    assert doubled["ci"] == pytest.approx(alone["ci"])
