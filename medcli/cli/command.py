@@ -28,6 +28,7 @@ class Invocation:
 
     name: str = ""
     progress: Progress = SILENT
+    is_quiet: bool = False
     is_dry_run: bool = False
     as_json: bool = False
 
@@ -76,6 +77,7 @@ def with_common_options(function: Callable[..., None], *, name: str, writes: boo
         given = {key: values.pop(key) for key in common}
         invocation.name = name
         invocation.progress = choose_progress(name, quiet=given["quiet"])
+        invocation.is_quiet = given["quiet"]
         invocation.is_dry_run = given.get("dry_run", False)
         invocation.as_json = given["as_json"]
         if given["debug"]:

@@ -10,7 +10,7 @@ import typer
 from medcli.cli.command import invocation, planned_only
 from medcli.cli.options import Output, PartChoice, Source
 from medcli.cli.output import deliver
-from medcli.cli.streams import result_is_terminal
+from medcli.cli.streams import result_is_terminal, say
 from medcli.config import EvaluateConfig
 
 EXAMPLES = [
@@ -41,7 +41,7 @@ def evaluate(
 
     manifest = run(config, progress=invocation.progress)
     table = [*evaluation_table(manifest.evaluation or {}).splitlines(), f"report: {report}/report.html"]
-    if not result_is_terminal():
+    if not result_is_terminal() and not invocation.is_quiet:
         for line in table:
-            invocation.progress.note(line)
+            say(line)
     deliver(manifest, output=output, as_json=invocation.as_json, summary=table)
