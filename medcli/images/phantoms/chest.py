@@ -108,10 +108,12 @@ def draw_anatomy(
     width = float(min(1.0, shape[1] / shape[0]) * rng.uniform(0.95, 1.03))
     breath = float(rng.uniform(-0.02, 0.025) - (0.03 if view == "AP" else 0.0))
     heart_size = float(rng.uniform(0.94, 1.06) * (1.08 if view == "AP" else 1.0))
-    growth = float(rng.uniform(1.42, 1.65)) if enlarged else 1.0
+    growth = float(rng.uniform(1.42, 1.65))  # drawn for healthy hearts as well: what follows stays alike
     place = _Placer(width, *shift)
     lungs = {side: canvas.area(shape, place(_lung(side, breath))) for side in ("right", "left")}
-    heart, vessels_of_heart = _heart(shape, place, breath, heart_size, growth)
+    heart, vessels_of_heart = _heart(
+        shape, place, breath=breath, size=heart_size, growth=growth if enlarged else 1.0
+    )
     covered = np.maximum(heart, vessels_of_heart)
     air: np.ndarray = np.zeros(shape, np.float32)
     for lung in lungs.values():
@@ -161,7 +163,7 @@ def _lung(side: str, breath: float) -> np.ndarray:
 
 
 def _heart(
-    shape: tuple[int, int], place: _Placer, breath: float, size: float, growth: float
+    shape: tuple[int, int], place: _Placer, *, breath: float, size: float, growth: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Coverage of the heart and of the great vessels."""
     low = 0.79 + breath

@@ -92,7 +92,7 @@ def _nodule(rng: np.random.Generator, anatomy: Anatomy) -> _Change:
         canvas.depth(anatomy.lungs["left"] * (anatomy.heart < 0.5)),
     )
     for _ in range(int(rng.integers(1, 4))):
-        radius = float(rng.uniform(0.024, 0.042))
+        radius = float(rng.uniform(0.027, 0.045))
         rows, columns = np.nonzero(room > min(1.15 * radius, 0.9 * float(room.max())))
         pick = int(rng.integers(len(rows)))
         centre = ((columns[pick] + 0.5 - shape[1] / 2) / shape[0], (rows[pick] + 0.5) / shape[0])
@@ -102,7 +102,7 @@ def _nodule(rng: np.random.Generator, anatomy: Anatomy) -> _Change:
         ball = canvas.area(shape, outline)
         thick = np.sqrt(np.clip(canvas.depth(ball) / radius, 0, 1))
         added = np.maximum(
-            added, canvas.soften(ball * (0.45 + 0.55 * thick), 0.004) * float(rng.uniform(0.19, 0.27))
+            added, canvas.soften(ball * (0.45 + 0.55 * thick), 0.004) * float(rng.uniform(0.21, 0.30))
         )
     same = np.ones(shape, np.float32)
     return same, same, added, added > 0.06
