@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
@@ -67,6 +68,7 @@ class BatchLoader:
 
     def __init__(self, images: Images, *, augmenter: Augmenter | None = None, jobs: int = 1) -> None:
         self.images = images
+        self.awaited: list[int] = []
         self._batches = _Batches()
         num_workers = max(jobs - 1, 0)
         context = "fork" if sys.platform.startswith("linux") else "spawn"
@@ -87,19 +89,34 @@ class BatchLoader:
             DataError: If a worker dies or hangs, naming what it was loading.
         """
         self._batches.keys = [[(epoch, int(index)) for index in indices] for indices in rows]
-        iterator = iter(self._loader)
-        for indices in rows:
-            try:
+        ahead = 1 + 2 * self._loader.num_workers
+        with naming_lost_workers(self):
+            iterator = iter(self._loader)
+            for number in range(len(rows)):
+                self.awaited = [int(i) for indices in rows[number : number + ahead] for i in indices]
                 yield next(iterator)
-            except RuntimeError as error:
-                if "DataLoader" not in str(error):
-                    raise
-                names = ", ".join(self.images.records[index]["id"] for index in list(indices)[:4])
-                raise DataError(
-                    f"a process that loads images died or hung near records {names}",
-                    hint="--jobs 1 loads in one process and shows the cause; more memory may be needed",
-                    code="worker/died",
-                ) from error
+        self.awaited = []
+
+
+@contextmanager
+def naming_lost_workers(*loaders: BatchLoader) -> Iterator[None]:
+    """Turn the loss of a worker, which torch may raise at any line, into an error that names records.
+
+    Raises:
+        DataError: With the first records that were awaited.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader" not in str(error):
+            raise
+        ids = [loader.images.records[row]["id"] for loader in loaders for row in loader.awaited]
+        more = f" and {len(ids) - 8} more" if len(ids) > 8 else ""
+        raise DataError(
+            f"a process that loads images died or hung; records to come were {', '.join(ids[:8])}{more}",
+            hint="--jobs 1 loads in one process and shows the cause; more memory may be needed",
+            code="worker/died",
+        ) from error
 
 
 def _start_worker(number: int) -> None:

@@ -17,7 +17,7 @@ from medcli.errors import DataError, StoppedError
 from medcli.models.checkpoint import TrainingState, copy_of_weights
 from medcli.models.devices import autocast
 from medcli.models.inference import predict_logits
-from medcli.models.loader import BatchLoader, ordered_batches, training_batches
+from medcli.models.loader import BatchLoader, naming_lost_workers, ordered_batches, training_batches
 from medcli.models.losses import LossFunction
 from medcli.models.networks import head_modules, normalise
 from medcli.models.optimisation import MAX_GRADIENT_NORM, make_schedule
@@ -104,7 +104,7 @@ class Trainer:
             StoppedError: After saving, when `is_stopped` says so.
             DataError: If a loss is not finite, naming the records.
         """
-        with _deterministic(self.device):
+        with _deterministic(self.device), naming_lost_workers(self.loader, self.validation_loader):
             while state.epoch < self.plan.epochs:
                 try:
                     self._train_epoch(state, save=save, is_stopped=is_stopped, report=report)

@@ -13,7 +13,7 @@ from medcli.config import Part, PredictConfig
 from medcli.errors import DataError, UsageError, at
 from medcli.models.devices import choose_device, resolve_precision
 from medcli.models.inference import predict_logits
-from medcli.models.loader import BatchLoader, ordered_batches
+from medcli.models.loader import BatchLoader, naming_lost_workers, ordered_batches
 from medcli.models.networks import network_from_header
 from medcli.progress import SILENT, Progress
 from medcli.store.atomic import check_creatable, locked
@@ -126,7 +126,7 @@ def _score(
 ) -> np.ndarray:
     device = choose_device(config.device)
     loader = BatchLoader(reader, jobs=config.jobs or available_cpus())
-    with progress.task("predict", len(rows)) as step:
+    with progress.task("predict", len(rows)) as step, naming_lost_workers(loader):
         return predict_logits(
             network.to(device),
             loader.batches(ordered_batches(rows, batch_size=config.batch_size)),

@@ -13,7 +13,7 @@ from medcli.config import TrainConfig
 from medcli.errors import DataError, StoppedError
 from medcli.models.checkpoint import TrainingState
 from medcli.models.inference import predict_logits
-from medcli.models.loader import BatchLoader, ordered_batches
+from medcli.models.loader import BatchLoader, naming_lost_workers, ordered_batches
 from medcli.progress import SILENT, Progress
 from medcli.reporting.curves import training_curve
 from medcli.signals import saving, stop_requested
@@ -145,7 +145,7 @@ def _predict(
     job: TrainingJob, network: nn.Module, *, part: str, loader: BatchLoader, model: str, progress: Progress
 ) -> Reference:
     rows = job.cohort.rows[part]
-    with progress.task(f"predict {part}", len(rows)) as step:
+    with progress.task(f"predict {part}", len(rows)) as step, naming_lost_workers(loader):
 
         def count(images: int) -> None:
             if stop_requested():
