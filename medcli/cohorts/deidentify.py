@@ -14,7 +14,7 @@ import re
 NUM_DIGITS = 16
 MAX_AGE = 120
 
-_AGE = re.compile(r"(\d{1,4}(?:\.\d*)?)\s*([DWMY]?)", re.IGNORECASE)
+_AGE = re.compile(r"(\d{1,4}(?:\.\d*)?)\s*([DWMY]?)", re.IGNORECASE | re.ASCII)
 _UNITS_A_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0, "": 1.0}
 _SEXES = {"m": "M", "male": "M", "f": "F", "female": "F", "o": "O", "other": "O"}
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9 _-]{0,15}")

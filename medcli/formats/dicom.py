@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pydicom
 from pydicom._uid_dict import UID_dictionary
-from pydicom.dataset import FileDataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.multival import MultiValue
 from pydicom.pixels import apply_color_lut, apply_modality_lut, pixel_array
@@ -53,13 +53,13 @@ _SCANNED = [
 ]
 _FIELDS = {"modality": "Modality", "view": "ViewPosition", "age": "PatientAge", "sex": "PatientSex"}
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_TINY = 256  # bytes; no DICOM object is that small
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 
 
 def scan_bytes(content: bytes, *, kind: str) -> SourceHeader:
     """Fields and patient of an image whose size and number of frames are acceptable."""
     dataset = _read(content, only_header=True)
-    _check_header(dataset)
     fields = {name: _text(dataset, keyword) for name, keyword in _FIELDS.items()}
     patient = _text(dataset, "PatientID")
     return SourceHeader(kind, {name: value for name, value in fields.items() if value}, patient or None)
@@ -71,7 +71,6 @@ def decode_bytes(content: bytes, *, kind: str) -> SourceImage:
     Palette and YBR images become RGB. Whole-number rescales keep integers.
     """
     dataset = _read(content, only_header=False)
-    _check_header(dataset)
     syntax = _transfer_syntax(dataset)
     try:
         bits = _integer(dataset, "BitsStored", 0)
@@ -102,12 +101,14 @@ def _read(content: bytes, *, only_header: bool) -> FileDataset:
         raise _unreadable(content, error) from error
     if only_header:
         found = is_deflated or content[file.tell() : file.tell() + 2] in {b"\xe0\x7f", b"\x7f\xe0"}
-        num_bytes = len(content) - file.tell()
+        # Tag, length and, in explicit VR, the VR come before the first pixel (PS3.5 7.1).
+        num_bytes = len(content) - file.tell() - (8 if dataset.original_encoding[0] else 12)
     else:
         found = any(keyword in dataset for keyword in _PIXELS)
         num_bytes = len(content)
     if not found:
-        raise _no_pixels(dataset)
+        raise _no_pixels(dataset, len(content))
+    _check_header(dataset)
     if not is_deflated and not _transfer_syntax(dataset).is_compressed and num_bytes < _native_size(dataset):
         raise reject("decode/truncated", "the file ends before its pixel data do")
     return dataset
@@ -127,23 +128,25 @@ def _check_deflated(content: bytes) -> bool:
 
 
 def _unreadable(content: bytes, error: BaseException) -> DataError:
-    if isinstance(error, EOFError) or len(content) < 256:
+    if isinstance(error, EOFError) or len(content) < _TINY:
         return reject("decode/truncated", "the DICOM file ends in its header")
     return reject("decode/corrupt", f"the DICOM header is damaged ({type(error).__name__})")
 
 
-def _no_pixels(dataset: FileDataset) -> DataError:
-    if "Rows" in dataset:
-        return reject("decode/truncated", "the file ends before its pixel data")
-    sop_class = UID(str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or ""))
+def _no_pixels(dataset: FileDataset, num_bytes: int) -> DataError:
+    sop_class = UID(_text(dataset, "SOPClassUID") or _text(dataset.file_meta, "MediaStorageSOPClassUID"))
     name = sop_class.name if sop_class in UID_dictionary else "an object of no known class"
+    if "Rows" in dataset or "Image Storage" in name or num_bytes < _TINY:
+        return reject("decode/truncated", "the file ends before its pixel data")
     return reject("decode/not-an-image", f"DICOM without an image: {name}")
 
 
 def _transfer_syntax(dataset: FileDataset) -> UID:
-    syntax = dataset.file_meta.get("TransferSyntaxUID")
-    if syntax:
-        return UID(syntax)
+    declared = _text(dataset.file_meta, "TransferSyntaxUID")
+    if declared:
+        if declared not in AllTransferSyntaxes:
+            raise reject("decode/unsupported-syntax", "(0002,0010) Transfer Syntax UID is none that is known")
+        return UID(declared)
     implicit, little = dataset.original_encoding
     syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
     dataset.file_meta.TransferSyntaxUID = syntax
@@ -178,10 +181,9 @@ def _check_header(dataset: FileDataset) -> None:
 def _decoding_error(error: BaseException, dataset: FileDataset, syntax: UID) -> DataError:
     if isinstance(error, DataError):
         return error
-    is_known = syntax in AllTransferSyntaxes
-    if not is_known or (isinstance(error, NotImplementedError) and "not supported" in str(error)):
-        return reject("decode/unsupported-syntax", f"transfer syntax {syntax.name[:64]} is not read")
-    if not syntax.is_compressed and len(dataset.get("PixelData", b"")) < _native_size(dataset):
+    if isinstance(error, NotImplementedError) and "not supported" in str(error):
+        return reject("decode/unsupported-syntax", f"transfer syntax {syntax.name} is not read")
+    if not syntax.is_compressed and len(_first(dataset, "PixelData") or b"") < _native_size(dataset):
         return reject("decode/truncated", "there are fewer pixels than the header announces")
     return reject("decode/corrupt", f"the pixel data do not decode ({type(error).__name__})")
 
@@ -208,7 +210,7 @@ def _first_window(dataset: FileDataset) -> tuple[float, float] | None:
     return (center, width) if math.isfinite(center) and math.isfinite(width) and width > 0 else None
 
 
-def _first(dataset: FileDataset, keyword: str) -> Any:
+def _first(dataset: Dataset, keyword: str) -> Any:
     """The first value of an element, or None; damaged values count as absent."""
     try:
         value = dataset.get(keyword)
@@ -217,7 +219,7 @@ def _first(dataset: FileDataset, keyword: str) -> Any:
     return (value[0] if value else None) if isinstance(value, MultiValue | list) else value
 
 
-def _text(dataset: FileDataset, keyword: str) -> str:
+def _text(dataset: Dataset, keyword: str) -> str:
     value = _first(dataset, keyword)
     return "" if value is None else str(value).strip(" \x00")
 

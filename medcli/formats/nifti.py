@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import nibabel
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.orientations import OrientationError
 from nibabel.spatialimages import HeaderDataError
 
 from medcli.formats.codes import DECODER_FAULTS, reject
@@ -12,7 +15,12 @@ from medcli.formats.inflate import GZIP, inflate
 from medcli.formats.source import MAX_BYTES, MAX_PIXELS, SourceHeader, SourceImage
 
 MAX_VOLUMES = 4
-_FAULTS: tuple[type[BaseException], ...] = (*DECODER_FAULTS, HeaderDataError, ImageFileError)
+_FAULTS: tuple[type[BaseException], ...] = (
+    *DECODER_FAULTS,
+    HeaderDataError,
+    ImageFileError,
+    OrientationError,
+)
 
 
 def scan_bytes(content: bytes, *, kind: str) -> SourceHeader:
@@ -66,7 +74,8 @@ def _open(content: bytes) -> nibabel.Nifti1Image:
     try:
         image = reader.from_bytes(content)
         shape, dtype = image.shape, image.get_data_dtype()
-        offset = int(image.header["vox_offset"])
+        proxy: Any = image.dataobj
+        offset = int(proxy.offset)
     except _FAULTS as error:
         raise reject("decode/bad-header", "the NIfTI header is damaged") from error
     _check_shape(shape, dtype)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from medcli.checks import check_max_rejects
 from medcli.cohorts.deidentify import is_blank, keyed_hash, parse_age, parse_code, parse_sex
 from medcli.cohorts.layouts import LAYOUTS, Cohort, Entry, Refusal
 from medcli.config import IngestConfig, Layout
-from medcli.errors import InputError, UsageError
+from medcli.errors import DataError, InputError, UsageError
 from medcli.formats.codes import CODES
 from medcli.formats.folders import Listing, list_files
 from medcli.formats.image import digest_and_scan
@@ -19,7 +21,6 @@ from medcli.formats.source import SourceHeader
 from medcli.formats.tables import Table, read_table
 from medcli.progress import SILENT, Progress
 from medcli.stages._key import load_key
-from medcli.stages._rejects import check_rejects, describe_rejects
 from medcli.store.digests import digest_json
 from medcli.store.manifest import Manifest
 from medcli.store.sources import write_sources
@@ -47,12 +48,20 @@ def run(config: IngestConfig, *, progress: Progress = SILENT) -> Manifest:
     if not cohort.entries and not cohort.refusals:
         raise InputError("no file below the folder may be an image", where=str(config.source))
     work = _Work(load_key(config.key_file, progress=progress))
+    _refuse_odd(cohort, odd)
     for refusal in cohort.refusals:
         work.refuse(refusal)
-    _scan_entries(work, cohort, root=root, odd=odd, jobs=config.jobs, progress=progress)
+    _scan_entries(work, cohort.entries, root=root, jobs=config.jobs, progress=progress)
     num_inputs = len(cohort.entries) + len(cohort.refusals)
     assert num_inputs == len(work.records) + len(work.rejected), "an input was lost"
-    check_rejects(work.rejected, num_inputs=num_inputs, limit=config.max_rejects)
+    if not work.records:
+        last = work.rejected[-1]["reason"]
+        raise DataError(
+            f"none of {num_inputs} inputs can be used ({_counts(work.rejected)}); the last one: {last}",
+            where=str(config.source),
+            hint="the codes are explained in the manual page: medcli man ingest",
+        )
+    check_max_rejects(len(work.rejected), num_inputs=num_inputs, limit=config.max_rejects)
     manifest = Manifest(task=cohort.task, records=work.records, rejected=work.rejected)
     folder = config.output.absolute().parent if config.output else Path.cwd()
     manifest.sources = write_sources(folder, root, work.sources)
@@ -135,17 +144,24 @@ def parse_field(name: str, value: str) -> Any:
     return value if value and len(value) <= MAX_TEXT else None
 
 
-def _scan_entries(
-    work: _Work, cohort: Cohort, *, root: Path, odd: dict[str, str], jobs: int, progress: Progress
-) -> None:
+def _refuse_odd(cohort: Cohort, odd: dict[str, str]) -> None:
+    """Refuse links and special files, for what they are, in place of what the layout made of them."""
+    if odd:
+        settled = {entry.path for entry in cohort.entries} | {refusal.name for refusal in cohort.refusals}
+        cohort.entries = [entry for entry in cohort.entries if entry.path not in odd]
+        cohort.refusals = [refusal for refusal in cohort.refusals if refusal.name not in odd]
+        refusals = [Refusal(path, code, f"not followed: {CODES[code]}") for path, code in odd.items()]
+        cohort.refusals += [refusal for refusal in refusals if refusal.name in settled]
+
+
+def _scan_entries(work: _Work, entries: list[Entry], *, root: Path, jobs: int, progress: Progress) -> None:
     """Digest and header of every file, in worker processes; what cannot be read is rejected."""
-    for entry in cohort.entries:
-        if entry.path in odd:
-            work.refuse(Refusal(entry.path, odd[entry.path], CODES[odd[entry.path]]))
-    entries = [entry for entry in cohort.entries if entry.path not in odd]
     paths = (root / entry.path for entry in entries)
-    with progress.task("ingest", len(entries)) as step:
-        for entry, result in zip(entries, run_in_workers(digest_and_scan, paths, jobs=jobs), strict=True):
+    with (
+        progress.task("ingest", len(entries)) as step,
+        closing(run_in_workers(digest_and_scan, paths, jobs=jobs)) as results,  # type: ignore[type-var]
+    ):
+        for entry, result in zip(entries, results, strict=True):
             if result.error is None:
                 work.admit(entry, *result.value)
             else:
@@ -171,6 +187,12 @@ def _add_history(
     )
 
 
+def _counts(rejected: list[dict[str, Any]]) -> str:
+    """Rejects by reason code, most frequent first, such as `decode/empty 2, table/no-file 1`."""
+    counts = Counter(entry["code"] for entry in rejected)
+    return ", ".join(f"{code} {count}" for code, count in sorted(counts.items(), key=lambda c: (-c[1], c[0])))
+
+
 def _tell(progress: Progress, work: _Work, cohort: Cohort, listing: Listing, *, num_inputs: int) -> None:
     """What a person should hear; no names of files, which may identify."""
     for note in cohort.notes:
@@ -181,7 +203,6 @@ def _tell(progress: Progress, work: _Work, cohort: Cohort, listing: Listing, *, 
     for name, count in sorted(work.dropped.items()):
         progress.note(f"{count} values of {name} make no sense and were left out")
     if work.rejected:
-        counts = describe_rejects(work.rejected)
-        progress.note(f"{len(work.rejected)} of {num_inputs} inputs rejected: {counts}")
+        progress.note(f"{len(work.rejected)} of {num_inputs} inputs rejected: {_counts(work.rejected)}")
     if not any("patient" in record or "group" in record for record in work.records):
         progress.note("no patients are known; split will ask for them (--patient COLUMN declares them)")

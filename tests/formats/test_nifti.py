@@ -1,0 +1,121 @@
+"""NIfTI: the central slice, in one orientation whatever the file's was; checksums and limits are kept."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from medcli.errors import DataError
+from medcli.formats.image import decode, scan
+from medcli.formats.inflate import GZIP, inflate
+from tests.formats.make import nifti_bytes
+
+VOLUME = np.arange(3 * 4 * 5, dtype=np.int16).reshape(3, 4, 5)
+
+
+def write(content: bytes, tmp_path: Path) -> Path:
+    path = tmp_path / "volume"
+    path.write_bytes(content)
+    return path
+
+
+def test_the_central_slice_as_a_radiologist_sees_it(tmp_path: Path) -> None:
+    image = decode(write(nifti_bytes(VOLUME), tmp_path))
+    assert image.pixels.shape == (4, 3)
+    # x runs to the right, y to the front: the top left pixel is front right, the largest x and y.
+    assert image.pixels[0, 0] == VOLUME[2, 3, 2]
+    assert image.pixels[-1, -1] == VOLUME[0, 0, 2]
+    assert image.pixels[0, -1] == VOLUME[0, 3, 2]
+    assert image.bits == 16
+
+
+@pytest.mark.parametrize("codes", ["LPI", "RSA", "ASR", "PIR", "SLP"])
+def test_storage_orientation_does_not_matter(tmp_path: Path, codes: str) -> None:
+    reference = nibabel.Nifti1Image(VOLUME, np.diag([1.0, 2, 3, 1]))
+    transform = nibabel.orientations.ornt_transform(
+        nibabel.io_orientation(reference.affine), nibabel.orientations.axcodes2ornt(codes)
+    )
+    turned = reference.as_reoriented(transform)
+    assert np.array_equal(
+        decode(write(turned.to_bytes(), tmp_path)).pixels,
+        decode(write(reference.to_bytes(), tmp_path)).pixels,
+    )
+
+
+def test_volumes_become_channels(tmp_path: Path) -> None:
+    four = np.stack([VOLUME + 100 * i for i in range(4)], axis=-1)
+    image = decode(write(nifti_bytes(four), tmp_path))
+    assert image.pixels.shape == (4, 3, 4)
+    assert np.array_equal(image.pixels[..., 2], decode(write(nifti_bytes(VOLUME), tmp_path)).pixels + 200)
+
+
+def test_slope_and_intercept_are_applied(tmp_path: Path) -> None:
+    content = bytearray(nifti_bytes(VOLUME))
+    content[112:120] = struct.pack("<ff", 0.5, -3)  # scl_slope, scl_inter
+    found = decode(write(bytes(content), tmp_path)).pixels
+    assert found.dtype == np.float32
+    assert found[0, 0] == VOLUME[2, 3, 2] * 0.5 - 3
+
+
+def test_gzip_nifti_2_and_big_endian(tmp_path: Path) -> None:
+    expected = decode(write(nifti_bytes(VOLUME), tmp_path)).pixels
+    second = nibabel.Nifti2Image(VOLUME, np.eye(4)).to_bytes()
+    big = nibabel.Nifti1Image(
+        VOLUME.astype(">i2"), np.eye(4), nibabel.Nifti1Header(endianness=">")
+    ).to_bytes()
+    for content in (gzip.compress(nifti_bytes(VOLUME)), second, big):
+        image = decode(write(content, tmp_path))
+        assert image.pixels.dtype.isnative
+        assert np.array_equal(image.pixels, expected)
+
+
+def _code(content: bytes, tmp_path: Path) -> str:
+    path = write(content, tmp_path)
+    with pytest.raises(DataError) as caught:
+        scan(path)
+    with pytest.raises(DataError):
+        decode(path)
+    return caught.value.code
+
+
+def test_a_wrong_gzip_checksum_is_found(tmp_path: Path) -> None:
+    content = bytearray(gzip.compress(nifti_bytes(VOLUME)))
+    content[-6] ^= 1
+    assert _code(bytes(content), tmp_path) == "decode/corrupt"
+
+
+def test_cuts_and_shapes(tmp_path: Path) -> None:
+    packed = gzip.compress(nifti_bytes(np.random.default_rng(0).integers(0, 999, (9, 9, 9), dtype=np.int16)))
+    assert _code(packed[:-20], tmp_path) == "decode/truncated"
+    assert _code(nifti_bytes(VOLUME)[:-2], tmp_path) == "decode/truncated"
+    assert _code(nifti_bytes(np.zeros((2, 2, 2, 5), dtype=np.int16)), tmp_path) == "decode/multi-frame"
+    assert (
+        _code(nifti_bytes(np.zeros((2, 2, 2), dtype=np.complex64)), tmp_path) == "decode/unsupported-syntax"
+    )
+
+
+def test_an_orientation_that_is_none_is_refused(tmp_path: Path) -> None:
+    content = bytearray(nifti_bytes(VOLUME))
+    content[280:328] = bytes(48)  # srow_x, srow_y, srow_z
+    assert _code(bytes(content), tmp_path) == "decode/bad-header"
+
+
+def test_nan_is_refused(tmp_path: Path) -> None:
+    volume = np.ones((3, 3, 3), dtype=np.float32)
+    volume[1, 1, 1] = np.nan
+    with pytest.raises(DataError) as caught:
+        decode(write(nifti_bytes(volume), tmp_path))
+    assert caught.value.code == "decode/not-finite"
+
+
+def test_inflation_has_a_limit_and_takes_every_member() -> None:
+    assert inflate(gzip.compress(b"ab") + gzip.compress(b"cd"), wbits=GZIP) == b"abcd"
+    with pytest.raises(DataError) as caught:
+        inflate(gzip.compress(bytes(100_000)), wbits=GZIP, limit=99_999)
+    assert caught.value.code == "decode/bomb"
+    assert len(inflate(gzip.compress(bytes(100_000)), wbits=GZIP, limit=100_000)) == 100_000

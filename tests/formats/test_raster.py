@@ -1,0 +1,142 @@
+"""PNG, JPEG and TIFF: the pixels that were written, at their depth, upright, without alpha."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from medcli.errors import DataError
+from medcli.formats.image import decode, scan
+from medcli.formats.source import SourceImage
+from tests.formats.make import image_bytes, png_chunk, ramp, raw_png
+
+
+def decoded(content: bytes, tmp_path: Path) -> SourceImage:
+    path = tmp_path / "name-says-nothing"
+    path.write_bytes(content)
+    return decode(path)
+
+
+def rejected(content: bytes, tmp_path: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        decoded(content, tmp_path)
+    return caught.value.code
+
+
+@settings(max_examples=30, deadline=None)
+@given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9))))
+def test_png_round_trip(tmp_path_factory: pytest.TempPathFactory, pixels: np.ndarray) -> None:
+    image = decoded(image_bytes(pixels), tmp_path_factory.mktemp("png"))
+    assert np.array_equal(image.pixels, pixels)
+    assert (image.bits, image.window, image.is_inverted) == (8, None, False)
+
+
+def test_png_of_16_bits_keeps_them(tmp_path: Path) -> None:
+    pixels = ramp(dtype="uint16", step=2011)
+    image = decoded(image_bytes(pixels), tmp_path)
+    assert image.pixels.dtype == np.uint16
+    assert image.bits == 16
+    assert np.array_equal(image.pixels, pixels)
+
+
+def test_colour_png_of_16_bits_is_not_cut_to_8(tmp_path: Path) -> None:
+    pixels = (np.arange(2 * 3 * 3).reshape(2, 3, 3) * 3001).astype(np.uint16)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    image = decoded(raw_png(width=3, height=2, depth=16, colour_type=2, rows=rows), tmp_path)
+    assert np.array_equal(image.pixels, pixels)
+
+
+def test_alpha_of_a_deep_grey_png_is_left_out(tmp_path: Path) -> None:
+    grey = np.array([[1000, 40000]], dtype=np.uint16)
+    both = np.stack([grey, np.full_like(grey, 7)], axis=-1)
+    rows = b"\0" + both.astype(">u2").tobytes()
+    image = decoded(raw_png(width=2, height=1, depth=16, colour_type=4, rows=rows), tmp_path)
+    assert np.array_equal(image.pixels, grey)
+
+
+def test_png_of_1_bit_becomes_black_and_white(tmp_path: Path) -> None:
+    image = decoded(raw_png(width=8, height=1, depth=1, colour_type=0, rows=b"\0\xa5"), tmp_path)
+    assert image.pixels.tolist() == [[255, 0, 255, 0, 0, 255, 0, 255]]
+
+
+def test_alpha_and_palette(tmp_path: Path) -> None:
+    colours = np.zeros((2, 2, 3), dtype=np.uint8)
+    colours[0, 1] = (10, 20, 30)
+    alpha = np.dstack([colours, np.array([[0, 9], [99, 255]], dtype=np.uint8)])
+    assert np.array_equal(decoded(image_bytes(alpha), tmp_path).pixels, colours)
+    primary = np.array([[[255, 0, 0], [0, 0, 255]]], dtype=np.uint8)
+    assert np.array_equal(decoded(image_bytes(primary, mode="P"), tmp_path).pixels, primary)
+
+
+def test_exif_orientation_is_applied(tmp_path: Path) -> None:
+    from PIL import Image
+
+    pixels = np.kron(np.array([[0, 255], [120, 60]], dtype=np.uint8), np.ones((16, 16), dtype=np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned by 90 degrees clockwise
+    image = decoded(image_bytes(pixels, kind="JPEG", quality=100, exif=exif.tobytes()), tmp_path)
+    assert np.abs(image.pixels.astype(int) - np.rot90(pixels, -1)).max() <= 2
+
+
+def test_cmyk_jpeg_becomes_rgb(tmp_path: Path) -> None:
+    pixels = np.full((8, 8, 3), (200, 100, 50), dtype=np.uint8)
+    image = decoded(image_bytes(pixels, kind="JPEG", mode="CMYK", quality=100), tmp_path)
+    assert image.pixels.shape == (8, 8, 3)
+    assert np.abs(image.pixels.astype(int) - pixels).max() <= 6
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_tiff_round_trip(tmp_path: Path, dtype: str) -> None:
+    pixels = ramp(dtype=dtype, step=5)
+    image = decoded(image_bytes(pixels, kind="TIFF"), tmp_path)
+    assert image.pixels.dtype == dtype
+    assert np.array_equal(image.pixels, pixels)
+
+
+def test_tiff_of_several_pages_is_refused(tmp_path: Path) -> None:
+    from PIL import Image
+
+    pages = [Image.fromarray(ramp())]
+    assert rejected(image_bytes(ramp(), kind="TIFF", save_all=True, append_images=pages), tmp_path) == (
+        "decode/multi-frame"
+    )
+
+
+def test_nan_in_a_tiff_is_refused(tmp_path: Path) -> None:
+    pixels = ramp(dtype="float32")
+    pixels[1, 1] = np.nan
+    assert rejected(image_bytes(pixels, kind="TIFF"), tmp_path) == "decode/not-finite"
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
+def test_no_cut_decodes(tmp_path: Path, kind: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (40, 40), dtype=np.uint8)
+    content = image_bytes(noise, kind=kind)
+    for share in (0.05, 0.3, 0.6, 0.9):
+        code = rejected(content[: int(len(content) * share)], tmp_path)
+        assert code in {"decode/truncated", "decode/corrupt", "decode/unsupported-syntax"}, (share, code)
+    assert rejected(image_bytes(noise)[:-30], tmp_path) == "decode/truncated"
+
+
+def test_a_flipped_bit_in_png_data_is_found(tmp_path: Path) -> None:
+    content = bytearray(image_bytes(np.random.default_rng(0).integers(0, 255, (20, 20), dtype=np.uint8)))
+    content[len(content) // 2] ^= 1
+    assert rejected(bytes(content), tmp_path) == "decode/corrupt"
+
+
+def test_a_png_that_announces_more_than_the_limit_is_a_bomb(tmp_path: Path) -> None:
+    header = struct.pack(">IIBBBBB", 1 << 16, 1 << 16, 1, 0, 0, 0, 0)
+    content = (
+        b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", b"") + png_chunk(b"IEND", b"")
+    )
+    assert rejected(content, tmp_path) == "decode/bomb"
+    path = tmp_path / "bomb.png"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="limit"):
+        scan(path)
