@@ -79,7 +79,7 @@ def prepare(job: Job) -> tuple[np.ndarray, np.ndarray | None]:
     labels = apply_recipe_to_mask(mask, job.recipe, shape=image.pixels.shape)
     if job.num_classes is not None and int(mask.max()) > job.num_classes:
         raise DataError(
-            f"the mask holds {int(mask.max())}, but the task has {job.num_classes} classes; k is the k-th class",
+            f"the mask holds {int(mask.max())} for the k-th class, but the task has {job.num_classes}",
             hint="ingest --classes declares all classes, also those that no label names",
             code="recipe/bad-mask",
         )
