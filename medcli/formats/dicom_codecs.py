@@ -23,20 +23,12 @@ _JPEG_LS = (uid.JPEGLSLossless, uid.JPEGLSNearLossless)
 _JPEG_LOSSLESS = (uid.JPEGLossless, uid.JPEGLosslessSV1)
 
 
-def _jpeg_lossless(frame: bytes) -> np.ndarray:
-    return imagecodecs.ljpeg_decode(frame)
-
-
-def _jpeg_extended(frame: bytes) -> np.ndarray:
-    return imagecodecs.jpeg8_decode(frame)
-
-
 _DECODERS: dict[str, Callable[[bytes], np.ndarray]] = {
     **dict.fromkeys(_JPEG_2000, imagecodecs.jpeg2k_decode),
     **dict.fromkeys(_HTJ2K, imagecodecs.htj2k_decode),
     **dict.fromkeys(_JPEG_LS, imagecodecs.jpegls_decode),
-    **dict.fromkeys(_JPEG_LOSSLESS, _jpeg_lossless),
-    uid.JPEGExtended12Bit: _jpeg_extended,
+    **dict.fromkeys(_JPEG_LOSSLESS, imagecodecs.ljpeg_decode),
+    uid.JPEGExtended12Bit: imagecodecs.jpeg8_decode,
 }
 
 DECODER_DEPENDENCIES = dict.fromkeys(_DECODERS, ("imagecodecs",))
