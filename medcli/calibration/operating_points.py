@@ -75,7 +75,9 @@ def choose_threshold(targets: np.ndarray, scores: np.ndarray, *, rule: Rule) -> 
         merit = true_calls * negatives - false_calls * positives
         reached = np.ones(len(thresholds), dtype=bool)
     else:
-        own, merit = (sensitivity, specificity) if rule.name == "sensitivity" else (specificity, sensitivity)
+        is_sensitivity = rule.name == "sensitivity"
+        own = sensitivity if is_sensitivity else specificity
+        merit = -false_calls if is_sensitivity else true_calls
         reached = own >= (rule.target or 0.0) - 1e-12
     if not reached.any():
         return _none(f"no threshold reaches {rule} without calling nobody")

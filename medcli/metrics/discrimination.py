@@ -13,7 +13,6 @@ from medcli.metrics.roc import RocComponents, auc_covariance, roc_components
 
 # Below this many positive or negative patients the logit interval of DeLong covers less than it says.
 FEW = 30
-CHANCE = {"rule": "chance", "estimate": 0.5}
 
 
 def auc_quantity(targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray, *, level: float) -> Quantity:
@@ -31,9 +30,8 @@ def auc_quantity(targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray, 
     components = roc_components(targets, scores, clusters, num_clusters=_length(clusters))
     num_clusters = len(np.unique(clusters))
     if components is None:
-        return undefined(
-            one_class_reason(targets), method="AUC by ranks", n=len(targets), n_clusters=num_clusters
-        )
+        reason = one_class_reason(targets)
+        return undefined(reason, method="AUC by ranks", n=len(targets), n_clusters=num_clusters)
     is_clustered = num_clusters < len(targets)
     variance = auc_covariance(components, components) if components.has_variance else None
     interval, name = _interval(components, variance, _naive(targets, scores, is_clustered), level=level)
@@ -47,7 +45,7 @@ def auc_quantity(targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray, 
         n_clusters=num_clusters,
         flags=_flags(components, variance),
     )
-    return beside(value, **CHANCE)
+    return _beside_chance(value)
 
 
 def macro_auc(
@@ -63,32 +61,21 @@ def macro_auc(
     defined = [item for item in components if item is not None]
     method = f"mean of {len(defined)} AUCs, DeLong components by patient, logit scale"
     if not defined:
-        return beside(
-            undefined("no label has both classes", method=method, n=n, n_clusters=n_clusters), **CHANCE
-        )
-    mean = float(np.mean([item.auc for item in defined]))
-    if not all(item.has_variance for item in defined):
-        value = quantity(
-            mean, method=method, n=n, n_clusters=n_clusters, reason="a label has one positive or one negative"
-        )
-        return beside(value, **CHANCE)
-    variance = sum(auc_covariance(a, b) for a in defined for b in defined) / len(defined) ** 2
-    se = math.sqrt(max(variance, 0.0))
-    if se == 0 or not 0 < mean < 1:
-        value = quantity(
-            mean, se=se, method=method, n=n, n_clusters=n_clusters, reason="the AUCs have no variance"
-        )
-        return beside(value, **CHANCE)
+        return undefined("no label has both classes", method=method, n=n, n_clusters=n_clusters)
+    mean, se, interval, reason = float(np.mean([item.auc for item in defined])), None, None, None
+    if all(item.has_variance for item in defined):
+        variance = sum(auc_covariance(a, b) for a in defined for b in defined) / len(defined) ** 2
+        se = math.sqrt(max(variance, 0.0))
+        if se > 0 and 0 < mean < 1:
+            interval = logit_interval(mean, se, level=level)
+        else:
+            reason = "the AUCs have no variance"
+    else:
+        reason = "a label has positives or negatives in one patient only"
     value = quantity(
-        mean,
-        ci=logit_interval(mean, se, level=level),
-        level=level,
-        se=se,
-        method=method,
-        n=n,
-        n_clusters=n_clusters,
+        mean, ci=interval, level=level, se=se, method=method, n=n, n_clusters=n_clusters, reason=reason
     )
-    return beside(value, **CHANCE)
+    return _beside_chance(value)
 
 
 def one_class_reason(targets: np.ndarray) -> str:
@@ -136,6 +123,10 @@ def _flags(components: RocComponents, variance: float | None) -> list[str]:
     if components.auc < 0.5:
         flags.append("AUC is below 0.5: the scores run against the labels")
     return flags
+
+
+def _beside_chance(value: Quantity) -> Quantity:
+    return beside(value, rule="chance", estimate=0.5)
 
 
 def _few(kind: str, images: int, patients: int) -> str:

@@ -66,7 +66,7 @@ def ece_quantity(
     """ECE beside the one that perfect calibration would show at this size.
 
     The baseline is the mean over outcomes drawn from the probabilities themselves, each image on its own;
-    its `band` holds 95 % of them. The error has no interval: it is biased upwards, and resampling adds to that.
+    its `band` holds 95 % of them. The error has no interval: it is biased upwards, and resampling adds more.
     """
     method = f"{name}, {num_bins} equal-width bins"
     num_clusters = len(np.unique(clusters))

@@ -68,6 +68,7 @@ class RocComponents:
 
     @property
     def has_variance(self) -> bool:
+        """Whether there are two patients of each kind."""
         return self.positive_clusters > 1 and self.negative_clusters > 1
 
 

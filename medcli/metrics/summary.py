@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,56 +24,10 @@ from medcli.metrics.probability import (
 )
 from medcli.metrics.quantity import Quantity, beside, quantity, undefined
 from medcli.metrics.roc import roc_components
+from medcli.metrics.scored import Scored
 from medcli.store.digests import derive_seed
 
 NO_PROBABILITIES = "the scores are ranks, not probabilities"
-
-
-@dataclass(frozen=True)
-class Scored:
-    """Scores and truth of the images of one part, ready to be counted.
-
-    Attributes:
-        classes: Names of the columns.
-        exclusive: Exactly one class is true of an image; rows with unknown truth are already out.
-        targets: 1, 0 or NaN (unknown), float [images, classes].
-        ranks: What the ROC curve is drawn from, [images, classes].
-        before: Probabilities as the model gave them, or None when the scores are bare ranks.
-        after: Calibrated probabilities, or None without a calibration.
-        thresholds: Of each class, for the values of `decided`; `threshold` is None with a `reason`.
-        clusters: Patient of each image, as a code from 0.
-    """
-
-    classes: list[str]
-    exclusive: bool
-    targets: np.ndarray
-    ranks: np.ndarray
-    before: np.ndarray | None
-    after: np.ndarray | None
-    thresholds: list[dict[str, Any]]
-    clusters: np.ndarray
-
-    @property
-    def decided(self) -> np.ndarray:
-        """What thresholds are compared with: the best probabilities there are, or the ranks."""
-        for values in (self.after, self.before):
-            if values is not None:
-                return values
-        return self.ranks
-
-    @property
-    def num_clusters(self) -> int:
-        return int(self.clusters.max()) + 1 if len(self.clusters) else 0
-
-    @cached_property
-    def calls(self) -> np.ndarray:
-        """The most likely class of each image, the first of equals."""
-        return self.decided.argmax(axis=1)
-
-    @cached_property
-    def labels(self) -> np.ndarray:
-        """The true class of each image, when classes exclude each other."""
-        return np.nan_to_num(self.targets).argmax(axis=1)
 
 
 def summarize(scored: Scored, *, level: float, num_bins: int, seed: int) -> dict[str, Any]:
@@ -207,8 +159,8 @@ def _macro_f1(scored: Scored, *, bootstrap: PatientBootstrap, level: float) -> Q
             continue
         is_called = scored.calls == column if scored.exclusive else scored.decided[:, column] >= threshold
         used.append(name)
-        columns.append(_per_patient(scored, known & is_positive & is_called))
-        columns.append(_per_patient(scored, known & (is_positive != is_called)))
+        columns.append(scored.per_patient(known & is_positive & is_called))
+        columns.append(scored.per_patient(known & (is_positive != is_called)))
     n = int((~np.isnan(scored.targets)).any(axis=1).sum())
     if not columns:
         reason = "no class with a positive case and a threshold"
@@ -306,7 +258,3 @@ def _trust_of_all(scored: Scored, *, level: float, num_bins: int, seed: int) -> 
         for measure, value in found.items():
             result.setdefault(measure, {"after": None})[name] = value
     return result
-
-
-def _per_patient(scored: Scored, is_counted: np.ndarray) -> np.ndarray:
-    return np.bincount(scored.clusters[is_counted], minlength=scored.num_clusters)

@@ -23,7 +23,7 @@ from medcli.reporting.words import shorten
 INK, GREY, LIGHT = "#1c2733", "#5f6b7a", "#d5dbe3"
 BLUE, ORANGE = "#1f5fa8", "#b8500f"
 _PANEL = (2.7, 2.9)
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
     "text.color": INK,

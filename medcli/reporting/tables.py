@@ -114,7 +114,7 @@ def _trust(evaluation: dict[str, Any], *, width: int) -> str:
                 _baseline(best, digits=3),
             ]
         )
-    legend = "all-yes: F1 of calling every image; ECE as given, after calibration, and of ideal probabilities"
+    legend = "all-yes: F1 of calling every image; ECE: as given, calibrated, ideal at this n"
     return text_table(header, rows, width=width) + "\n" + shorten(legend, width=width)
 
 

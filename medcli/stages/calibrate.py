@@ -55,7 +55,7 @@ def _check_part(part: str) -> None:
     if part != "val":
         raise DataError(
             f"these are predictions of {part}; calibration is fitted on val only",
-            hint="calibrate on val, evaluate on test: a calibration that has seen the test part proves nothing",
+            hint="calibrate on val, evaluate on test: a calibration that has seen test proves nothing",
         )
 
 

@@ -16,7 +16,8 @@ from medcli.config import CalibrateConfig, EvaluateConfig
 from medcli.errors import DataError, at
 from medcli.metrics.patients import patient_codes
 from medcli.metrics.roc import roc_curve
-from medcli.metrics.summary import Scored, summarize
+from medcli.metrics.scored import Scored
+from medcli.metrics.summary import summarize
 from medcli.progress import SILENT, Progress
 from medcli.stages.calibrate import operating_points
 from medcli.store.atomic import locked, prepare_folder, write_bytes

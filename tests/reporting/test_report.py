@@ -1,0 +1,198 @@
+"""The report: one file, offline, escaped, readable without eyes; and the words and tables beside it."""
+
+from __future__ import annotations
+
+import base64
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from medcli.config import CalibrateConfig, EvaluateConfig
+from medcli.reporting.figures import draw_reliability, draw_roc, panel_svg, sheet_png
+from medcli.reporting.tables import evaluation_table, text_table
+from medcli.reporting.words import class_sentence, number, of_hundred, printable, rule_words, shorten
+from medcli.stages import calibrate, evaluate
+from medcli.store.atomic import write_bytes
+from medcli.store.manifest import read_manifest, write_manifest
+from medcli.store.references import reference
+from tests.reporting.synthetic import multiclass, multilabel, study
+
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, and the text between them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in {"img", "meta", "br"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.text += data
+
+    def all(self, *tags):
+        return [attributes for tag, attributes in self.elements if tag in tags]
+
+
+@pytest.fixture(scope="module", params=[multilabel, multiclass], ids=["labels", "classes"])
+def done(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    manifest = calibrate.run(CalibrateConfig(source=str(study(folder, request.param))))
+    gallery = folder / "gallery.png"
+    manifest.explanation = {"gallery": reference(gallery, write_bytes(gallery, DOT))}
+    write_manifest(manifest, folder / "calibrated.json")
+    manifest = evaluate.run(EvaluateConfig(source=str(folder / "calibrated.json"), report=folder / "report"))
+    return (folder / "report" / "report.html").read_text(encoding="utf-8"), manifest
+
+
+def test_page_is_well_formed_and_can_be_navigated(done):
+    page = Page(done[0])
+    assert page.open == []
+    assert len(page.all("h1")) == 1
+    assert page.all("html")[0]["lang"] == "en"
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(set(ids)) == len(ids)
+    targets = [a["href"] for a in page.all("a")]
+    assert targets
+    assert {target.removeprefix("#") for target in targets} <= set(ids)
+    assert len(page.all("caption")) == len(page.all("table"))
+    assert all(cell.get("scope") in {"row", "col"} for cell in page.all("th"))
+
+
+def test_page_needs_nothing_else(done):
+    html, _ = done
+    page = Page(html)
+    assert not page.all("script", "link", "iframe", "object", "embed", "form")
+    for image in page.all("img"):
+        assert image["src"].startswith("data:image/")
+        assert len(image["alt"]) > 20
+    assert not re.search(r"https?://|url\(|@import|//[a-z]", re.sub(r'src="data:[^"]*"', "", html))
+
+
+def test_figures_are_for_every_class(done):
+    html, manifest = done
+    page = Page(html)
+    curves = [image for image in page.all("img") if "ROC curve of" in image["alt"]]
+    assert len(curves) == len(manifest.evaluation["classes"])
+    assert any(image["src"].startswith("data:image/png") for image in page.all("img"))
+    first = base64.b64decode(curves[0]["src"].partition(",")[2])
+    assert first.startswith(b"<?xml")
+    assert b"<dc:date>" not in first
+
+
+def test_hostile_names_stay_text(done):
+    html, manifest = done
+    if manifest.task_type != "multilabel":
+        pytest.skip("its names are harmless")
+    assert "<script" not in html
+    assert "{{7*7}}&lt;script&gt;" in html
+    assert "\x1b" not in html
+    assert ">49" not in html
+    assert "\x1b" not in evaluation_table(manifest.evaluation)
+
+
+def test_plain_words_come_first_and_agree_with_the_numbers(done):
+    html, manifest = done
+    text = re.sub(r"\s+", " ", Page(html).text)
+    entry = manifest.evaluation["classes"][0]
+    assert "In plain words" in text
+    assert text.index("In plain words") < text.index("Telling classes apart", 400)
+    assert f"would find {of_hundred(entry['sensitivity'])} of 100 images with it" in text
+    assert "At the threshold chosen on validation" in text
+    assert f"160 images of {manifest.evaluation['n_clusters']} patients, clustered" in text or (
+        manifest.task_type == "multiclass"
+    )
+    for quantity in (entry["auc"], entry["sensitivity"], entry["ece"]["after"]):
+        assert number(quantity["estimate"]) in text
+        assert number(quantity["baseline"]["estimate"]) in text
+    assert "Label policy" in text
+    assert "decode/truncated" in text
+
+
+def test_no_record_is_named(done):
+    html, manifest = done
+    for record in manifest.records:
+        assert record["id"] not in html
+        assert record["patient"] not in html
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_table_fits_the_terminal(done, width):
+    table = evaluation_table(done[1].evaluation, width=width)
+    if width >= 80:
+        assert max(map(len, table.splitlines())) <= width
+    assert "chance" in table
+    assert number(done[1].evaluation["classes"][0]["auc"]["estimate"], digits=2) in table
+
+
+def test_a_long_name_gives_way_and_numbers_stay():
+    lines = text_table(["class", " n"], [["a" * 50, "12"], ["b", "3"]], width=20).splitlines()
+    assert lines == ["class" + " " * 14 + "n", "a" * 15 + "…  12", "b" + " " * 18 + "3"]
+
+
+def test_same_panels_same_bytes_and_no_date():
+    panel = {
+        "title": "$x_1$ & <b>", "note": "AUC 0.9", "false_rates": [0, 0.2, 1], "sensitivities": [0, 0.9, 1],
+        "point": (0.2, 0.9),
+    }  # fmt: skip
+    assert panel_svg(draw_roc, panel) == panel_svg(draw_roc, panel)
+    png = sheet_png(draw_roc, [panel] * 2)
+    assert png == sheet_png(draw_roc, [panel] * 2)
+    assert b"Software" not in png
+    assert b"matplotlib" not in png.lower()
+    moved = panel_svg(draw_roc, {**panel, "point": (0.3, 0.9)})
+    assert moved != panel_svg(draw_roc, panel)
+
+
+def test_undefined_panels_are_drawn_too():
+    empty = {"title": "none", "note": "undefined", "before": [], "after": None}
+    assert panel_svg(draw_reliability, empty)
+    assert panel_svg(
+        draw_roc,
+        {"title": "none", "note": "undefined", "false_rates": None, "sensitivities": None, "point": None},
+    )
+
+
+def share(estimate, low=None, high=None, reason=None):
+    return {"estimate": estimate, "ci": None if low is None else [low, high], "reason": reason}
+
+
+def test_sentences():
+    entry = {"sensitivity": share(0.92, 0.8, 0.97), "specificity": share(0.86, 0.7, 0.9)}
+    assert class_sentence(entry) == (
+        "would find 92 (80 to 97) of 100 images with it, "
+        "and raise 14 (10 to 30) false alarms in 100 without it."
+    )
+    entry["sensitivity"] = share(None, reason="no positive case")
+    assert class_sentence(entry) == (
+        "would raise 14 (10 to 30) false alarms in 100 images without it; no positive case."
+    )
+    assert rule_words("sensitivity=0.9") == "sensitivity of at least 0.9, then the best specificity"
+
+
+def test_control_characters_are_shown_and_not_sent():
+    assert printable("a\x1b[2Jb\nc\u202ed") == "a\\x1b[2Jb\\x0ac\\u202ed"
+    assert printable("Pleural Effusion é 肺") == "Pleural Effusion é 肺"
+    assert shorten("abcdef", width=4) == "abc…"
+
+
+def test_report_of_a_manifest_that_was_read_again(done, tmp_path):
+    write_manifest(done[1], tmp_path / "again.json")
+    manifest = evaluate.run(EvaluateConfig(source=str(tmp_path / "again.json"), report=tmp_path / "report"))
+    assert manifest.evaluation["classes"] == done[1].evaluation["classes"]
+    assert read_manifest(str(tmp_path / "again.json")).evaluation == done[1].evaluation
