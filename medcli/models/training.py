@@ -182,10 +182,12 @@ class Trainer:
 
     def _finish_epoch(self, state: TrainingState, *, is_stopped: Callable[[], bool]) -> None:
         """Validate, log, and keep the weights when they are the best so far."""
+        # Set again, for a run that was stopped in validation and has done no step since.
+        self.schedule.step_update((state.epoch + 1) * self.num_steps - 1)
         metric, loss = self._validate(is_stopped) if len(self.plan.validation_rows) else (None, None)
         entry: dict[str, Any] = {
             "epoch": state.epoch + 1,
-            "learning_rate": max(group["lr"] for group in self.optimiser.param_groups),
+            "learning_rate": self.optimiser.param_groups[-1]["lr"],
             "train_loss": state.loss_sum / len(self.plan.rows),
             "val_loss": loss,
             "val_auc": metric,
