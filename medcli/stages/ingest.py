@@ -21,12 +21,18 @@ from medcli.formats.source import SourceHeader
 from medcli.formats.tables import Table, read_table
 from medcli.progress import SILENT, Progress
 from medcli.stages._key import load_key
+from medcli.store.atomic import check_creatable
 from medcli.store.digests import digest_json
 from medcli.store.manifest import Manifest
 from medcli.store.sources import write_sources
 from medcli.workers import run_in_workers
 
 MAX_TEXT = 256
+_DEFAULTS = IngestConfig()
+_OF_TABLES = (
+    *("delimiter", "key", "label", "separator", "patient", "group", "site", "device", "view", "age"),
+    *("sex", "mask", "keep", "unmatched"),
+)
 _OF_ROWS = {"table/no-key", "table/no-file", "table/ragged-row"}
 
 
@@ -41,6 +47,9 @@ def run(config: IngestConfig, *, progress: Progress = SILENT) -> Manifest:
         DataError: If the table is unusable, or more inputs are rejected than `max_rejects` allows.
     """
     layout = _choose_layout(config)
+    check_max_rejects(0, num_inputs=1, limit=config.max_rejects)
+    folder = config.output.absolute().parent if config.output else Path.cwd()
+    check_creatable(folder / "sources.json")
     root, listing = _list_inputs(config.source)
     table = read_table(config.labels, delimiter=config.delimiter) if config.labels else None
     odd = dict(listing.odd)
@@ -63,7 +72,6 @@ def run(config: IngestConfig, *, progress: Progress = SILENT) -> Manifest:
         )
     check_max_rejects(len(work.rejected), num_inputs=num_inputs, limit=config.max_rejects)
     manifest = Manifest(task=cohort.task, records=work.records, rejected=work.rejected)
-    folder = config.output.absolute().parent if config.output else Path.cwd()
     manifest.sources = write_sources(folder, root, work.sources)
     _add_history(manifest, config, table, layout=layout, num_skipped=cohort.num_skipped)
     _tell(progress, work, cohort, listing, num_inputs=num_inputs)
@@ -75,14 +83,15 @@ def run(config: IngestConfig, *, progress: Progress = SILENT) -> Manifest:
 def _choose_layout(config: IngestConfig) -> Layout:
     """The declared layout, or `table` when there is one, or plain files."""
     layout = config.layout or (Layout.table if config.labels else Layout.files)
-    if (layout is Layout.table) != (config.labels is not None):
-        raise UsageError(
-            f"--layout {layout} and --labels do not go together" if config.labels else "no --labels"
-        )
+    if layout is Layout.table and not config.labels:
+        raise UsageError("--layout table needs the table", hint="give --labels TABLE")
+    if layout is not Layout.table and config.labels:
+        raise UsageError(f"--layout {layout} and --labels do not go together")
     if layout is Layout.files and (config.task or config.classes):
         raise UsageError("nothing is labelled", hint="give --labels TABLE or --layout class-folders")
-    if config.label and not config.labels:
-        raise UsageError("--label names a column, but there is no --labels TABLE")
+    idle = [name for name in _OF_TABLES if getattr(config, name) != getattr(_DEFAULTS, name)]
+    if idle and not config.labels:
+        raise UsageError(f"--{idle[0]} says how to read a table, but there is no --labels TABLE")
     return layout
 
 
@@ -204,5 +213,7 @@ def _tell(progress: Progress, work: _Work, cohort: Cohort, listing: Listing, *, 
         progress.note(f"{count} values of {name} make no sense and were left out")
     if work.rejected:
         progress.note(f"{len(work.rejected)} of {num_inputs} inputs rejected: {_counts(work.rejected)}")
+    if any(entry["code"] in {"table/no-file", "table/no-row"} for entry in work.rejected):
+        progress.note("--unmatched skip leaves out rows without a file and files without a row")
     if not any("patient" in record or "group" in record for record in work.records):
         progress.note("no patients are known; split will ask for them (--patient COLUMN declares them)")

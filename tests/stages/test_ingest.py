@@ -242,6 +242,9 @@ def test_nothing_to_ingest(tmp_path: Path, key_file: Path) -> None:
         {"layout": Layout.class_folders, "labels": Path("t.csv")},
         {"task": Task.binary},
         {"label": ("dx",)},
+        {"patient": "pid"},
+        {"unmatched": Unmatched.skip},
+        {"max_rejects": "few"},
     ],
 )
 def test_options_that_lack_a_partner(folder: Path, key_file: Path, options: dict) -> None:
@@ -317,3 +320,9 @@ def test_a_dicom_series(tmp_path: Path, key_file: Path) -> None:
     assert (len(manifest.records), len(manifest.rejected)) == (len(list(root.rglob("*.dcm"))), 0)
     assert len({record["patient"] for record in manifest.records}) == 1
     assert "Patient" not in json.dumps(manifest.records)
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_the_work(folder: Path, key_file: Path) -> None:
+    config = IngestConfig(source=folder, output=folder.parent / "none" / "m.json", key_file=key_file)
+    with pytest.raises(OutputError):
+        run(config)

@@ -13,5 +13,5 @@ from medcli.config import IngestConfig
 def read_files(files: list[str], config: IngestConfig, table: Rows | None) -> Cohort:
     """All files without labels."""
     assert table is None, "the stage gives a table only to the layout that reads one"
-    assert not config.label, "the stage refuses --label without --labels"
+    assert config.task is None, "the stage refuses --task without labels"
     return Cohort(task=None, entries=[Entry(path) for path in files])
