@@ -80,13 +80,11 @@ def class_sentence(entry: dict[str, Any]) -> str:
     if found["estimate"] is None and passed["estimate"] is None:
         return f"nothing can be said: {found['reason'].removeprefix('no threshold: ')}."
     if found["estimate"] is None:
-        return (
-            f"would raise {_false_alarms(passed)} false alarms in 100 images without it; {found['reason']}."
-        )
+        return f"would falsely flag {_false_alarms(passed)} of 100 images without it; {found['reason']}."
     first = f"would find {of_hundred(found)} of 100 images with it"
     if passed["estimate"] is None:
         return f"{first}; false alarms are unknown: {passed['reason']}."
-    return f"{first}, and raise {_false_alarms(passed)} false alarms in 100 without it."
+    return f"{first}, and falsely flag {_false_alarms(passed)} of 100 without it."
 
 
 def _false_alarms(specificity: dict[str, Any]) -> str:

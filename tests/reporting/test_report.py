@@ -176,11 +176,11 @@ def test_sentences():
     entry = {"sensitivity": share(0.92, 0.8, 0.97), "specificity": share(0.86, 0.7, 0.9)}
     assert class_sentence(entry) == (
         "would find 92 (80 to 97) of 100 images with it, "
-        "and raise 14 (10 to 30) false alarms in 100 without it."
+        "and falsely flag 14 (10 to 30) of 100 without it."
     )
     entry["sensitivity"] = share(None, reason="no positive case")
     assert class_sentence(entry) == (
-        "would raise 14 (10 to 30) false alarms in 100 images without it; no positive case."
+        "would falsely flag 14 (10 to 30) of 100 images without it; no positive case."
     )
     assert rule_words("sensitivity=0.9") == "sensitivity of at least 0.9, then the best specificity"
 
