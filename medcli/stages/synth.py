@@ -18,7 +18,8 @@ from typing import Any, TextIO
 from medcli.config import Phantom, SynthConfig
 from medcli.errors import OutputError, UsageError
 from medcli.progress import SILENT, Progress
-from medcli.stages._phantom_patients import NUM_READERS, Patient, label_columns, make_patient
+from medcli.stages._phantom_patients import Patient, label_columns, make_patient
+from medcli.stages._phantom_plans import NUM_READERS, classes_of
 from medcli.store.atomic import locked, storage_errors
 from medcli.workers import available_cpus, run_in_workers
 
@@ -35,6 +36,7 @@ class _Job:
     config: SynthConfig
     folder: Path
     number: int
+    classes: tuple[str, ...]
 
 
 def run(config: SynthConfig, *, progress: Progress = SILENT) -> dict[str, Any]:
@@ -166,7 +168,8 @@ def _header(file: TextIO, columns: list[str]) -> csv.DictWriter:
 
 def _patients(config: SynthConfig, folder: Path) -> Generator[Patient]:
     """Patients in order, their files written; in other processes when that saves time."""
-    items = (_Job(config, folder, number) for number in range(config.patients))
+    classes = classes_of(config)
+    items = (_Job(config, folder, number, classes) for number in range(config.patients))
     jobs = min(config.jobs or available_cpus(), config.patients // PATIENTS_WORTH_A_WORKER)
     if jobs < 2:
         yield from map(_write_patient, items)
@@ -179,7 +182,7 @@ def _patients(config: SynthConfig, folder: Path) -> Generator[Patient]:
 
 def _write_patient(job: _Job) -> Patient:
     """Draw one patient and write the files; returns the rest."""
-    patient = make_patient(job.config, job.number)
+    patient = make_patient(job.config, job.number, job.classes)
     for path, content in patient.files.items():
         target = job.folder / path
         with storage_errors(target, needed=len(content)):
