@@ -117,12 +117,12 @@ def _explained(
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Position, maps (float16 [targets, height, width]) and logits of each image."""
     loader = BatchLoader(study.shards, jobs=config.jobs or available_cpus())
-    batches = ordered_batches(study.rows, batch_size=config.batch_size)
+    batches = ordered_batches(np.array(study.rows), batch_size=config.batch_size)
     for rows, images in zip(batches, loader.batches(batches), strict=True):
         result = METHODS[method].explain(study.network, _input(study, images))
         check_finite(result.logits, name="the model's scores")
         check_finite(result.maps, name="maps")
-        yield from zip(rows.tolist(), result.maps.astype(np.float16), result.logits, strict=True)
+        yield from zip(rows, result.maps.astype(np.float16), result.logits, strict=True)
 
 
 def _input(study: Study, images: Any) -> torch.Tensor:
