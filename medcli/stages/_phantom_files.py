@@ -155,7 +155,8 @@ def brain_nifti(brain: BrainVolume, person: Person) -> bytes:
     image = _nifti(brain.volume, brain.spacing_mm)
     image.header["descrip"] = f"{person.dicom_name} {person.patient_id}"[:79].encode()
     image.header["db_name"] = person.surname[:17].encode()
-    comment = f"{person.dicom_name} {person.accession(0)} {INSTITUTIONS[person.site]} {' '.join(CHANNELS)}"
+    facts = [person.dicom_name, person.birth_date(), person.accession(0), INSTITUTIONS[person.site]]
+    comment = " ".join([*facts, *CHANNELS])
     image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", comment.encode()))
     return gzip.compress(image.to_bytes(), compresslevel=1, mtime=0)
 
