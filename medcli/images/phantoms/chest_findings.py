@@ -79,8 +79,10 @@ def _effusion(rng: np.random.Generator, anatomy: Anatomy) -> _Change:
     level = bottom - 0.03 - height * (0.35 + 0.65 * outward**2.2)
     waves = 0.004 * canvas.smooth_noise(rng, anatomy.air.shape, cells=8)
     near_wall = np.clip((outward - 0.12) / 0.12, 0, 1)
-    fluid = near_wall * lung / (1 + np.exp(np.clip(-(y - level + waves) / 0.007, -40, 40)))
-    return 1 - 0.93 * fluid, 1 - 0.95 * fluid, 0.03 * fluid, fluid > 0.3
+    # Reaches over the soft edge of the lung, or a rim of air would outline the fluid.
+    chest_half = np.minimum(1, 4 * canvas.soften(lung, 0.006))
+    fluid = near_wall * chest_half / (1 + np.exp(np.clip(-(y - level + waves) / 0.007, -40, 40)))
+    return 1 - 0.93 * fluid, 1 - 0.95 * fluid, 0.03 * fluid * lung, fluid * lung > 0.3
 
 
 def _nodule(rng: np.random.Generator, anatomy: Anatomy) -> _Change:
