@@ -24,6 +24,8 @@ DPI = 100
 
 COLOUR_MAP = "inferno"
 OPACITY = 0.75
+# Stretching a map whose values differ by less than this share would only show noise.
+FLAT = 0.05
 OUTLINE = "#00e5ff"
 GREY = "#5f6368"
 # Told apart by sign and word as well as by colour (Okabe & Ito's green and vermilion).
@@ -138,7 +140,7 @@ def _draw_colour_bar(axes: Axes) -> None:
     grey = np.full((1, 256, 1), 128, np.uint8)
     axes.imshow(blend(grey, ramp), aspect="auto", extent=(0, 1, 0, 1))
     axes.text(0, 1.5, "weight of a pixel", fontsize=9, color=GREY)
-    axes.text(0, -0.4, "0", fontsize=9, color=GREY, va="top")
+    axes.text(0, -0.4, "lowest", fontsize=9, color=GREY, va="top")
     axes.text(1, -0.4, "highest of the map", fontsize=9, color=GREY, va="top", ha="right")
 
 
@@ -173,13 +175,23 @@ def _draw_image(axes: Axes, example: Example) -> None:
 
 
 def _draw_heatmap(axes: Axes, example: Example) -> None:
-    axes.imshow(blend(example.image, example.attribution), aspect="auto")
+    stretched, words = _stretched(example.attribution)
+    axes.imshow(blend(example.image, stretched), aspect="auto")
     _draw_outline(axes, example.mask)
-    if not example.attribution.any():
-        words = "nothing in the image\nspeaks for this class"
+    if words:
         note = axes.text(0.5, 0.5, words, fontsize=8.5, color="white", ha="center", va="center")
         note.set_transform(axes.transAxes)
         note.set_bbox({"facecolor": "black", "alpha": 0.6, "edgecolor": "none"})
+
+
+def _stretched(attribution: np.ndarray) -> tuple[np.ndarray, str]:
+    """The map from its lowest to its highest value; zeros and a few words where there is nothing to see."""
+    low, high = float(attribution.min()), float(attribution.max())
+    if high <= 0:
+        return np.zeros_like(attribution), "nothing in the image\nspeaks for this class"
+    if high - low < FLAT * high:
+        return np.zeros_like(attribution), "nearly the same weight\neverywhere"
+    return (attribution - low) / (high - low), ""
 
 
 def _draw_outline(axes: Axes, mask: np.ndarray | None) -> None:

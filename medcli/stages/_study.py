@@ -20,6 +20,8 @@ from medcli.store.references import verify
 from medcli.store.shards import ShardReader
 from medcli.store.weights import read_header, read_tensors
 
+MODEL_VERSION = "model/1"
+
 
 @dataclass(frozen=True)
 class Study:
@@ -70,9 +72,8 @@ def open_study(config: ExplainConfig, *, progress: Progress) -> Study:
     path = verify(model)
     with at(path):
         header = read_header(path)
-        missing = [key for key in ("architecture", "task", "recipe", "policy") if key not in header]
-        if missing:
-            raise DataError(f"it is not a model: its header lacks {', '.join(missing)}")
+        if header.get("medcli") != MODEL_VERSION:
+            raise DataError(f"it is {header.get('medcli')!r}, {MODEL_VERSION!r} was expected")
         _check_shards_fit(header, shards)
         network = network_from_header(header, read_tensors(path))
     part, available = _available(manifest, shards, part=config.part, progress=progress)

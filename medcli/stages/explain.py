@@ -197,7 +197,7 @@ def _example(study: Study, finding: Finding, probability: float, *, file: Any) -
     return Example(
         image=study.shards.image(row),
         attribution=_map_of(maps, finding.column).astype(np.float64),
-        mask=None if mask is None else mask > 0,
+        mask=None if mask is None else (mask > 0 if study.is_exclusive else mask == finding.column + 1),
         name=study.classes[finding.column],
         probability=probability,
         verdict=finding.verdict,

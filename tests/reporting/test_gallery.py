@@ -83,6 +83,15 @@ def test_an_empty_map_says_so_in_place_of_colours() -> None:
     assert heatmap.max() > 200
 
 
+def test_a_flat_map_says_so_and_a_weak_one_is_stretched() -> None:
+    flat = np.full((32, 32), 0.97)
+    flat[0, 0] = 1
+    _, heatmap = panels(page(example(attribution=flat)))
+    assert np.ptp(heatmap.astype(int), axis=2).max() == 0
+    weak = 0.8 + 0.2 * example().attribution
+    assert np.array_equal(page(example(attribution=weak)), page(example()))
+
+
 def test_verdicts_look_different() -> None:
     drawn = [page(example(verdict=verdict)) for verdict in ("right", "wrong", "unknown")]
     assert not np.array_equal(drawn[0], drawn[1])
