@@ -130,7 +130,9 @@ def _beside_chance(value: Quantity) -> Quantity:
 
 
 def _few(kind: str, images: int, patients: int) -> str:
-    return f"few {kind} ({images}" + (f" in {patients} patients)" if patients < images else ")")
+    if patients == images:
+        return f"few {kind} ({images})"
+    return f"few {kind} ({images} in {patients} patient{'' if patients == 1 else 's'})"
 
 
 def _length(clusters: np.ndarray) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 from medcli.reporting.words import number, printable, sample, shorten, with_interval
@@ -119,12 +120,21 @@ def _trust(evaluation: dict[str, Any], *, width: int) -> str:
 
 
 def _remarks(evaluation: dict[str, Any], *, width: int) -> list[str]:
-    lines = [*evaluation["flags"]]
+    """What a reader must know, one paragraph a class."""
+    paragraphs = list(evaluation["flags"])
+    macro = evaluation["overall"]["macro_auc"]
+    if macro["reason"]:
+        state = "undefined" if macro["estimate"] is None else "without interval"
+        paragraphs.append(f"macro AUC {state}: {macro['reason']}")
     for entry in evaluation["classes"]:
-        reason = entry["auc"]["reason"] if entry["auc"]["estimate"] is None else None
-        for remark in [*([f"AUC undefined: {reason}"] if reason else []), *entry["auc"]["flags"]]:
-            lines.append(f"{entry['class']}: {remark}")
-    return [shorten(f"note: {line}", width=width) for line in lines]
+        auc = entry["auc"]
+        remarks = [f"AUC undefined: {auc['reason']}"] if auc["estimate"] is None else auc["flags"]
+        if remarks:
+            paragraphs.append(f"{entry['class']}: {'; '.join(remarks)}")
+    lines: list[str] = []
+    for paragraph in paragraphs:
+        lines += textwrap.wrap(f"note: {printable(paragraph)}", width=width, subsequent_indent="      ")
+    return lines
 
 
 def _short(quantity: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from medcli.metrics.probability import expected_calibration_error, log_losses
 from medcli.progress import SILENT, Progress
 from medcli.store.manifest import Manifest, load
 from medcli.store.predictions import Predictions, read_predictions
+from medcli.store.references import display
 
 BINS = 15
 
@@ -30,7 +32,7 @@ def run(config: CalibrateConfig, *, progress: Progress = SILENT) -> Manifest:
     rule = parse_rule(config.operating_point)
     manifest = load(config.source)
     reference = _validation(manifest)
-    with at(reference["path"]):
+    with at(display(Path(reference["path"]))):
         predictions = read_predictions(reference)
         _check_part(predictions.part)
         section = _calibrate(predictions, method=config.method.value, rule=rule)

@@ -13,7 +13,7 @@ from medcli.calibration.calibrator import apply
 from medcli.calibration.operating_points import parse_rule
 from medcli.calibration.scores import is_exclusive, to_probabilities
 from medcli.config import CalibrateConfig, EvaluateConfig
-from medcli.errors import DataError, at
+from medcli.errors import DataError, UsageError, at
 from medcli.metrics.patients import patient_codes
 from medcli.metrics.roc import roc_curve
 from medcli.metrics.scored import Scored
@@ -24,7 +24,7 @@ from medcli.store.atomic import locked, prepare_folder, write_bytes
 from medcli.store.digests import derive_seed
 from medcli.store.manifest import Manifest, load
 from medcli.store.predictions import Predictions, read_predictions
-from medcli.store.references import Reference, reference, verify
+from medcli.store.references import Reference, display, reference, verify
 
 EVALUATION_VERSION = "evaluation/1"
 
@@ -33,22 +33,25 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
     """Add the section `evaluation` and write report, figures and `evaluation.json` into a folder.
 
     Raises:
+        UsageError: If level or bins are outside their range.
         DataError: If the part has no predictions, or the calibration belongs to other classes or models.
     """
     if not 0 < config.level < 1:
-        raise DataError(f"the confidence level is {config.level}, it must be between 0 and 1")
+        raise UsageError(f"the confidence level is {config.level}, it must be between 0 and 1")
     if config.bins < 1:
-        raise DataError(f"the number of bins is {config.bins}, it must be at least 1")
+        raise UsageError(f"the number of bins is {config.bins}, it must be at least 1")
     manifest = load(config.source)
     ref = _chosen(manifest, config.part.value)
     prepare_folder(config.report)
-    with at(ref["path"]):
+    with at(display(Path(ref["path"]))):
         predictions = read_predictions(ref)
         scored, thresholds = _score(predictions, manifest)
     with progress.task("evaluate", 3) as step:
         section = _section(scored, predictions, manifest=manifest, thresholds=thresholds, config=config)
         step(1, note="numbers")
         inputs = [("predictions", ref["sha256"])]
+        if thresholds["source"] == "val":
+            inputs.append(("val predictions", manifest.predictions["val"]["sha256"]))
         section["predictions"] = ref["sha256"]
         manifest.add_history("evaluate", config, inputs, part=predictions.part)
         files = _render(section, scored, manifest, step=step)
