@@ -42,6 +42,7 @@ class Example:
         mask: bool [height, width], where the finding is, or None.
         name: The class that the map and the probability are of.
         probability: What the model gives that class.
+        threshold: From which probability on the class is called present; None where the highest is called.
         verdict: right, wrong or unknown.
         truth: What the label says, in a few words.
         record: Opaque id.
@@ -52,6 +53,7 @@ class Example:
     mask: np.ndarray | None
     name: str
     probability: float
+    threshold: float | None
     verdict: str
     truth: str
     record: str
@@ -164,9 +166,15 @@ def _draw_caption(axes: Axes, example: Example) -> None:
     axes.set(xlim=(0, CARD), ylim=(CAPTION, 0))
     axes.text(0, 18, sign, fontsize=13, color=colour, weight="bold")
     axes.text(20, 18, printable(example.name, 34), fontsize=11, weight="bold")
-    axes.text(CARD, 18, f"{example.probability:.2f}", fontsize=11, ha="right")
+    axes.text(CARD, 18, _in_words(example.probability, example.threshold), fontsize=11, ha="right")
     axes.text(20, 36, printable(example.truth, 34), fontsize=9, color=colour)
     axes.text(CARD, 36, printable(example.record, 16), fontsize=7.5, color=GREY, ha="right")
+
+
+def _in_words(probability: float, threshold: float | None) -> str:
+    if threshold is None:
+        return f"{probability:.2f}"
+    return f"{probability:.2f} {'≥' if probability >= threshold else '<'} {threshold:.2f}"
 
 
 def _draw_image(axes: Axes, example: Example) -> None:

@@ -168,38 +168,42 @@ def _gallery(study: Study, logits: np.ndarray, *, section: dict[str, Any]) -> by
     kind, probabilities, thresholds = _probabilities(study, logits)
     targets = study.targets()
     if study.is_exclusive:
+        unit, what = "images", "of the called class"
         findings = findings_of_exclusive(probabilities, targets, study.classes)
     else:
+        unit, what = "findings", "of the named class, against its threshold"
         findings = findings_of_labels(probabilities, targets, thresholds)
     totals = Counter(finding.verdict for finding in findings)
-    shown = balanced(findings, limit=NUM_EXAMPLES)
-    unit = "images" if study.is_exclusive else "findings"
     with open_hdf5(Path(section["maps"]["path"])) as file:
         sections = {
             f"{verdict.capitalize()}: {len(chosen)} of {totals[verdict]} {unit}": [
-                _example(study, finding, float(probabilities[finding.row, finding.column]), file=file)
-                for finding in chosen
+                _example(study, finding, probabilities, thresholds, file=file) for finding in chosen
             ]
-            for verdict, chosen in shown.items()
+            for verdict, chosen in balanced(findings, limit=NUM_EXAMPLES).items()
         }
     title = (
         f"{TITLES[section['method']]}: {section['n']} of {section['n_available']} images, part {study.part}"
     )
     about = "map and" if section["class_specific"] else "one map for all classes;"
-    of = "of the called class" if study.is_exclusive else "of the named class"
-    return gallery_png(sections, title=title, subtitle=f"{about} {kind} probability {of}".capitalize())
+    return gallery_png(sections, title=title, subtitle=f"{about} {kind} probability {what}".capitalize())
 
 
-def _example(study: Study, finding: Finding, probability: float, *, file: Any) -> Example:
-    row = study.rows[finding.row]
+def _example(
+    study: Study, finding: Finding, probabilities: np.ndarray, thresholds: np.ndarray, *, file: Any
+) -> Example:
+    row, column = study.rows[finding.row], finding.column
     maps = read_array(file, "maps", rows=finding.row)
     mask = study.shards.mask(row)
+    if mask is not None:
+        # Of exclusive classes the whole finding is of interest, whatever it was called.
+        mask = mask > 0 if study.is_exclusive else mask == column + 1
     return Example(
         image=study.shards.image(row),
-        attribution=_map_of(maps, finding.column).astype(np.float64),
-        mask=None if mask is None else (mask > 0 if study.is_exclusive else mask == finding.column + 1),
-        name=study.classes[finding.column],
-        probability=probability,
+        attribution=_map_of(maps, column).astype(np.float64),
+        mask=mask,
+        name=study.classes[column],
+        probability=float(probabilities[finding.row, column]),
+        threshold=None if study.is_exclusive else float(thresholds[column]),
         verdict=finding.verdict,
         truth=finding.truth,
         record=study.shards.records[row]["id"],

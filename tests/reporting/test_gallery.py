@@ -27,6 +27,7 @@ def example(**changes: object) -> Example:
         "mask": None,
         "name": "Edema",
         "probability": 0.8,
+        "threshold": None,
         "verdict": "right",
         "truth": "truth: yes",
         "record": "0123456789abcdef",
@@ -96,6 +97,13 @@ def test_verdicts_look_different() -> None:
     drawn = [page(example(verdict=verdict)) for verdict in ("right", "wrong", "unknown")]
     assert not np.array_equal(drawn[0], drawn[1])
     assert not np.array_equal(drawn[1], drawn[2])
+
+
+def test_a_threshold_is_shown_beside_the_probability() -> None:
+    assert gallery._in_words(0.8, None) == "0.80"
+    assert gallery._in_words(0.25, 0.25) == "0.25 ≥ 0.25"
+    assert gallery._in_words(0.1, 0.25) == "0.10 < 0.25"
+    assert not np.array_equal(page(example()), page(example(threshold=0.5)))
 
 
 def test_text_from_files_stays_text() -> None:

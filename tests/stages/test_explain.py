@@ -300,3 +300,21 @@ def test_localisation_is_of_the_label_in_the_mask_not_of_the_call(folder: Path, 
         found = manifest.explanation["localisation"][name]
         assert found["pointing"]["estimate"] == pytest.approx(np.mean(hits[name]))
         assert found["num_empty_maps"] == found["num_masks"] - len(hits[name])
+
+
+def test_a_calibration_of_this_model_changes_the_gallery_and_one_of_another_does_not(
+    folder: Path, tmp_path: Path
+) -> None:
+    manifest = read_manifest(str(folder / "study.json"))
+    pages = [explain(folder, tmp_path, limit=4).explanation["gallery"]["sha256"]]
+    for model in (manifest.model["sha256"], "0" * 64):
+        calibration = {
+            "method": "temperature",
+            "parameters": [{"class": name, "temperature": 3.0} for name in CLASSES],
+            "operating_points": [{"class": name, "threshold": 0.5} for name in CLASSES],
+            "fitted_on": {"model": model},
+        }
+        source = changed(folder, "calibrated.json", calibration=calibration)
+        pages.append(explain(folder, tmp_path, limit=4, source=source).explanation["gallery"]["sha256"])
+    assert pages[0] != pages[1]
+    assert pages[0] == pages[2]
