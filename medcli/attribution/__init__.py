@@ -38,10 +38,10 @@ def choose_method(name: str, model: nn.Module, sample: torch.Tensor) -> str:
     if name == "auto":
         if not suitable:
             raise UsageError(
-                f"no attribution method works for a {kind}: it has neither a feature map nor attention"
+                f"no attribution method works for {kind}: it has neither a feature map nor attention"
             )
         return suitable[0]
     if name not in suitable:
         would = " or ".join(f"--method {key}" for key in suitable) or "a model that is a CNN or a ViT"
-        raise UsageError(f"{name} needs {METHODS[name].needs}, this is a {kind}", hint=f"give {would}")
+        raise UsageError(f"{name} needs {METHODS[name].needs}, which {kind} lacks", hint=f"give {would}")
     return name

@@ -158,6 +158,6 @@ def test_auto_takes_the_method_that_suits_and_refusals_name_it() -> None:
 
 
 def test_a_model_without_features_is_refused_by_every_method() -> None:
-    with pytest.raises(UsageError, match="no attribution method works for a Linear"):
+    with pytest.raises(UsageError, match="no attribution method works for Linear"):
         choose_method("auto", nn.Linear(2, 2), small_images(1))
     assert set(METHODS) == {"gradcam", "rollout"}
