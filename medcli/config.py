@@ -240,6 +240,7 @@ class TrainConfig:
     uncertain: Uncertain = Uncertain.ignore
     blank: Blank = Blank.zero
     precision: Precision = Precision.auto
+    threads: int = 2
     seed: int = 0
 
 
@@ -252,7 +253,7 @@ class PredictConfig:
     output: Path | None = place()
     jobs: int = place(0)
     device: str = place("auto")
-    model: Path | None = None
+    model: Path | None = place()
     part: Part = Part.all
     batch_size: int = 64
     uncertain: Uncertain = Uncertain.ignore

@@ -74,6 +74,9 @@ def train(
     blank: BlankPolicy = TrainConfig.blank,
     precision: PrecisionChoice = TrainConfig.precision,
     device: Device = TrainConfig.device,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads; they decide the last bits")] = (
+        TrainConfig.threads
+    ),
     seed: Seed = TrainConfig.seed,
     jobs: Jobs = TrainConfig.jobs,
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard an unfinished run of other options")] = (

@@ -104,7 +104,7 @@ def group_units(records: list[dict[str, Any]]) -> np.ndarray:
 
 
 def _unit_contents(records: list[dict[str, Any]], units: np.ndarray, *, classes: list[str]) -> np.ndarray:
-    """Contents of each unit, int [units, columns]: positive and uncertain labels that occur, images, units."""
+    """Contents of each unit, int [units, columns]: positive, uncertain labels that occur, images, units."""
     num_classes = len(classes)
     column = {name: i for i, name in enumerate(classes)}
     images = np.zeros((len(records), 2 * num_classes + 1), dtype=np.int64)

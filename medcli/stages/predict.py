@@ -11,7 +11,7 @@ from torch import nn
 from medcli.cohorts.policies import targets_from_labels
 from medcli.config import Part, PredictConfig
 from medcli.errors import DataError, UsageError, at
-from medcli.models.devices import choose_device, resolve_precision
+from medcli.models.devices import choose_device, computing_threads, resolve_precision
 from medcli.models.inference import predict_logits
 from medcli.models.loader import BatchLoader, naming_lost_workers, ordered_batches
 from medcli.models.networks import network_from_header
@@ -43,7 +43,8 @@ def run(config: PredictConfig, *, progress: Progress = SILENT) -> Manifest:
     with locked(config.predictions):
         with at(model["path"]):
             network = network_from_header(header, read_tensors(Path(model["path"])))
-        scores = _score(network, header["architecture"], reader, rows, config=config, progress=progress)
+        with computing_threads(header["options"].get("threads", 1)):
+            scores = _score(network, header["architecture"], reader, rows, config=config, progress=progress)
         inputs = [("shard", ref["sha256"]) for ref in manifest.shards] + [("model", model["sha256"])]
         manifest.add_history("predict", config, inputs)
         predictions = Predictions(

@@ -12,6 +12,7 @@ from medcli.cohorts.splits import verify_parts
 from medcli.config import TrainConfig
 from medcli.errors import DataError, StoppedError
 from medcli.models.checkpoint import TrainingState
+from medcli.models.devices import computing_threads
 from medcli.models.inference import predict_logits
 from medcli.models.loader import BatchLoader, naming_lost_workers, ordered_batches
 from medcli.progress import SILENT, Progress
@@ -49,7 +50,7 @@ def run(config: TrainConfig, *, progress: Progress = SILENT) -> Manifest:
             job.folder.clear()
         outputs = job.folder.finished()
         if outputs is None:
-            with saving():
+            with saving(), computing_threads(config.threads):
                 outputs = _train(job, progress=progress)
         else:
             progress.note(f"{config.run} holds this very run, finished: nothing to do")

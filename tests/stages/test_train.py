@@ -138,6 +138,18 @@ def test_workers_change_no_byte(whole: tuple[TrainConfig, dict], tmp_path: Path)
     assert contents(config.run) == whole[1]
 
 
+def test_threads_of_the_machine_change_no_byte(whole: tuple[TrainConfig, dict], tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        config = replace(whole[0], run=tmp_path / "threads")
+        train.run(config)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert contents(config.run) == whole[1]
+
+
 def test_a_finished_run_is_recognised(
     whole: tuple[TrainConfig, dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,6 +80,7 @@ def options(source: Path, run: Path, **changes: Any) -> TrainConfig:
         "run": run,
         "jobs": 1,
         "device": "cpu",
+        "threads": 1,
         "model": "test_efficientnet",
         "epochs": 2,
         "batch_size": 8,
