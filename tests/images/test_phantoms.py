@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medcli.images.phantoms import brain, canvas, chest, chest_findings, ct, skin
+from medcli.images.phantoms import brain, canvas, chest, chest_findings, ct, ct_anatomy, skin
 
 LOCAL_FINDINGS = [name for name in chest_findings.FINDINGS if name != "Cardiomegaly"]
 seeds = st.integers(0, 2**31)
@@ -98,7 +98,7 @@ def test_ct_has_the_radiodensities_of_air_lung_blood_and_bone() -> None:
     middle = hu[len(hu) // 2]
     assert abs(float(np.median(middle[3:8, 50:80])) - ct.AIR_HU) < 15
     # The aorta beside the spine holds blood with contrast agent; its centre is at (0.05, 0.6) of the height.
-    assert abs(float(hu[:, 76:78, 70:72].mean()) - ct.BLOOD_HU) < 30
+    assert abs(float(hu[:, 76:78, 70:72].mean()) - ct_anatomy.BLOOD_HU) < 30
     lung = (middle > -950) & (middle < -750)
     assert 0.08 < lung.mean() < 0.4
     assert hu.max() > 400

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from medcli.images.phantoms import canvas
-
-if TYPE_CHECKING:
-    from medcli.images.phantoms.chest import Anatomy
+from medcli.images.phantoms.chest_anatomy import Anatomy
 
 FINDINGS = ("Atelectasis", "Cardiomegaly", "Effusion", "Nodule", "Pneumothorax")
 
