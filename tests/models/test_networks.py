@@ -123,7 +123,6 @@ def test_devices() -> None:
 def test_backbone_weights_for_three_channels_go_into_one() -> None:
     source, network = make(channels=3, num_classes=7), make(channels=1)
     tensors = source.state_dict()
-    before = network.get_classifier().weight.clone()
     assert (
         pretrained.load_backbone(network, tensors, channels=1)
         == ["2 weights in the file do not fit the network: classifier.bias, classifier.weight"]
@@ -134,7 +133,13 @@ def test_backbone_weights_for_three_channels_go_into_one() -> None:
     torch.testing.assert_close(
         network.state_dict()["blocks.0.0.conv.weight"], tensors["blocks.0.0.conv.weight"]
     )
-    torch.testing.assert_close(network.get_classifier().weight, before)
+    assert not network.get_classifier().weight.any()
+    same = make(channels=1)
+    same.load_state_dict(network.state_dict())
+    with torch.no_grad():
+        network.get_classifier().weight.fill_(2)
+    assert pretrained.load_backbone(same, network.state_dict(), channels=1) == []
+    assert (same.get_classifier().weight == 2).all()
 
 
 def test_missing_and_strange_weights_are_told_and_a_foreign_file_is_refused() -> None:
