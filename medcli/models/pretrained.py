@@ -14,7 +14,7 @@ from timm.models import adapt_input_conv
 from torch import nn
 
 from medcli.errors import DataError, InputError, UsageError
-from medcli.models.networks import head_parameters
+from medcli.models.networks import head_modules, head_parameters
 
 _HUB = "huggingface.co"
 
@@ -71,10 +71,12 @@ def load_backbone(network: nn.Module, tensors: dict[str, torch.Tensor], *, chann
     """Fill a network with weights of another training, all that fit; what there is to tell about it.
 
     The first convolution is adapted to the number of channels (summed for one). The classifier is left out
-    when shapes differ.
+    when shapes differ; a linear one then starts from zero, so that the first steps do not tear at the backbone.
 
     Raises:
         DataError: If less than half of the backbone's weights are in the file.
+
+    Reference: Kolesnikov et al., Big Transfer, ECCV 2020, section 3.3 (a head that starts from zero).
     """
     own = network.state_dict()
     head = head_parameters(network)
@@ -89,6 +91,8 @@ def load_backbone(network: nn.Module, tensors: dict[str, torch.Tensor], *, chann
             hint="--model must be the architecture that they were trained with",
         )
     network.load_state_dict(fitting, strict=False)
+    if not heads & set(fitting):
+        _zero_head(network)
     counters = {name for name in own if name.endswith("num_batches_tracked")}
     missing = sorted(set(own) - set(fitting) - heads - counters)
     unexpected = sorted(set(tensors) - set(fitting) - heads)
@@ -96,6 +100,13 @@ def load_backbone(network: nn.Module, tensors: dict[str, torch.Tensor], *, chann
         *_listing("weights of the backbone are not in the file", missing),
         *_listing("weights in the file do not fit the network", unexpected),
     ]
+
+
+def _zero_head(network: nn.Module) -> None:
+    for module in head_modules(network):
+        if isinstance(module, nn.Linear):
+            for parameter in module.parameters():
+                nn.init.zeros_(parameter)
 
 
 def _adapt_first(
