@@ -15,16 +15,17 @@ say '1  An invented cohort: chest films of two sites, with known findings'
 medcli synth --patients 160 --size 192 phantoms/
 
 say '2  Ingest: which image, which labels, which patient (hashed), which site'
-medcli ingest --labels phantoms/labels.csv --key-file phantoms.key phantoms/ -o cohort.json
+medcli ingest --labels phantoms/labels.csv --key-file phantoms/.key phantoms/ -o cohort.json
 
 say '3  Preprocess: window, invert, contrast, 112 pixels, into one shard'
 medcli preprocess --clahe --size 112 cohort.json out.h5 -o shards.json
 
-say '4  Split: 80-10-10 by patient, stratified'
+say '4  Split: 70-15-15 by patient, stratified'
 medcli split --shares 70,15,15 shards.json -o splits.json
 
 say '5  Train a small network from nothing'
-medcli train --model resnet10t --epochs 12 --learning-rate 0.003 splits.json run/ -o trained.json
+medcli train --model resnet10t --model-option output_stride=8 --epochs 16 --learning-rate 0.003 \
+  splits.json run/ -o trained.json
 
 say '6  Calibrate: probabilities and thresholds, from the validation part'
 medcli calibrate trained.json -o calibrated.json
