@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,12 +13,12 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from medcli.errors import DataError
-from medcli.signals import ignore_in_worker
+from medcli.signals import STOP_SIGNALS, ignore_in_worker
 from medcli.store.digests import derive_seed
 
 # Random changes of an image, a pure function of the image, the epoch and the record's id.
 Augmenter = Callable[[np.ndarray, int, str], np.ndarray]
-_HANGING_S = 300.0
+_HANGING_S = 120.0
 
 
 class Images(Protocol):
@@ -91,7 +92,8 @@ class BatchLoader:
         self._batches.keys = [[(epoch, int(index)) for index in indices] for indices in rows]
         ahead = 1 + 2 * self._loader.num_workers
         with naming_lost_workers(self):
-            iterator = iter(self._loader)
+            with _stop_signals_held_back():
+                iterator = iter(self._loader)
             for number in range(len(rows)):
                 self.awaited = [int(i) for indices in rows[number : number + ahead] for i in indices]
                 yield next(iterator)
@@ -117,6 +119,16 @@ def naming_lost_workers(*loaders: BatchLoader) -> Iterator[None]:
             hint="--jobs 1 loads in one process and shows the cause; more memory may be needed",
             code="worker/died",
         ) from error
+
+
+@contextmanager
+def _stop_signals_held_back() -> Iterator[None]:
+    """Workers that start inside cannot be killed by a stop signal before they have become deaf to it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker(number: int) -> None:

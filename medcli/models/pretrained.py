@@ -71,7 +71,7 @@ def load_backbone(network: nn.Module, tensors: dict[str, torch.Tensor], *, chann
     """Fill a network with weights of another training, all that fit; what there is to tell about it.
 
     The first convolution is adapted to the number of channels (summed for one). The classifier is left out
-    when shapes differ; a linear one then starts from zero, so that the first steps do not tear at the backbone.
+    when shapes differ; a linear one then starts from zero, so that the first steps spare the backbone.
 
     Raises:
         DataError: If less than half of the backbone's weights are in the file.
