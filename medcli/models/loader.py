@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import multiprocessing
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -129,6 +131,15 @@ def _stop_signals_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@atexit.register
+def _end_workers() -> None:
+    """Kill what is left at exit: multiprocessing would send TERM, which workers ignore, and wait forever."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler would call each of these deaths an error
+    for child in multiprocessing.active_children():
+        if child.daemon:
+            child.kill()
 
 
 def _start_worker(number: int) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -167,6 +170,25 @@ def test_workers_give_what_one_process_gives_and_are_deaf_to_stop_signals() -> N
         batches += list(found)
         for ours, theirs in zip(batches, expected, strict=True):
             torch.testing.assert_close(ours, theirs)
+
+
+def test_a_program_that_fails_with_workers_alive_ends_at_once(tmp_path: Path) -> None:
+    script = tmp_path / "fails.py"
+    script.write_text(
+        "import builtins\nimport numpy as np\nfrom medcli.models.loader import BatchLoader\n"
+        "from tests.models.test_learning import FakeImages\n"
+        "builtins.kept = BatchLoader(FakeImages(), jobs=2)\n"
+        "builtins.batches = kept.batches([np.array([1]), np.array([2])])\n"
+        "next(batches)\nraise ZeroDivisionError\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stderr.splitlines()[-1] == "ZeroDivisionError"
 
 
 def test_a_dead_worker_is_an_error_that_names_the_records() -> None:
