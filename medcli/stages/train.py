@@ -51,11 +51,15 @@ def run(config: TrainConfig, *, progress: Progress = SILENT) -> Manifest:
         outputs = job.folder.finished()
         if outputs is None:
             with saving(), computing_threads(config.threads):
-                outputs = _train(job, progress=progress)
+                _train(job, progress=progress)
+            # Read back, so that a run found finished later gives the same manifest.
+            outputs = job.folder.finished()
         else:
             progress.note(f"{config.run} holds this very run, finished: nothing to do")
-    manifest.model = outputs.pop(MODEL_FILE)
-    manifest.predictions = {ref["part"]: ref for ref in outputs.values() if "part" in ref}
+    assert outputs is not None
+    manifest.model = outputs[MODEL_FILE]
+    files = {part: f"predictions-{part}.h5" for part in _EVALUATED}
+    manifest.predictions = {part: outputs[name] for part, name in files.items() if name in outputs}
     return manifest
 
 
@@ -76,8 +80,8 @@ def _read_cohort(manifest: Manifest, config: TrainConfig) -> Cohort:
     return Cohort(reader, targets, rows, {"type": task_type, "classes": classes})
 
 
-def _train(job: TrainingJob, *, progress: Progress) -> dict[str, Reference]:
-    """Train to the end and write everything; references by file name."""
+def _train(job: TrainingJob, *, progress: Progress) -> None:
+    """Train to the end and write everything."""
     network = job.make_network()
     optimiser = job.make_optimiser(network)
     state = job.folder.resume(network, optimiser)
@@ -93,7 +97,7 @@ def _train(job: TrainingJob, *, progress: Progress) -> dict[str, Reference]:
             report=step,
         )
     network.load_state_dict(state.best_tensors)
-    return _write(job, network, state, loader=loader, progress=progress)
+    _write(job, network, state, loader=loader, progress=progress)
 
 
 def _tell(job: TrainingJob, network: nn.Module, state: TrainingState, *, progress: Progress) -> None:
@@ -112,7 +116,7 @@ def _tell(job: TrainingJob, network: nn.Module, state: TrainingState, *, progres
 
 def _write(
     job: TrainingJob, network: nn.Module, state: TrainingState, *, loader: BatchLoader, progress: Progress
-) -> dict[str, Reference]:
+) -> None:
     folder, best = job.folder, state.best
     header = {
         "medcli": MODEL_VERSION,
@@ -139,7 +143,6 @@ def _write(
             )
     folder.finish(outputs)
     _tell_best(best, state, progress=progress)
-    return outputs
 
 
 def _predict(

@@ -20,7 +20,7 @@ from medcli.stages import train
 from medcli.stages._training_job import macro_auc
 from medcli.store.atomic import locked
 from medcli.store.digests import digest_json
-from medcli.store.manifest import read_manifest, write_manifest
+from medcli.store.manifest import manifest_bytes, read_manifest, write_manifest
 from medcli.store.predictions import read_predictions
 from medcli.store.shards import ShardReader
 from medcli.store.weights import read_header, read_tensors, write_safetensors
@@ -188,7 +188,8 @@ def test_an_unfinished_run_of_other_options_and_a_damaged_checkpoint_are_refused
 
 def test_a_damaged_output_of_a_finished_run_is_named(study: Path, tmp_path: Path) -> None:
     config = options(study, tmp_path / "run", epochs=1, augment=Augment.none)
-    train.run(config)
+    first, second = (manifest_bytes(train.run(config), base=tmp_path) for _ in range(2))
+    assert first == second
     model = config.run / "model.safetensors"
     model.write_bytes(model.read_bytes()[:-1])
     with pytest.raises(DataError, match=r"model\.safetensors: it is not what this run wrote"):
