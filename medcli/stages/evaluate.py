@@ -121,9 +121,13 @@ def _check_calibration(calibration: dict[str, Any], predictions: Predictions) ->
             f"these are {predictions.score_kind}",
             hint=fix,
         )
-    models = {calibration["fitted_on"].get("model"), predictions.header.get("model")} - {None}
-    if len(models) > 1:
+    if not _are_of_one_model(calibration["fitted_on"].get("model"), predictions.header.get("model")):
         raise DataError("the calibration in the manifest belongs to another model", hint=fix)
+
+
+def _are_of_one_model(first: str | None, second: str | None) -> bool:
+    """Whether two digests are the same; scores from elsewhere have none and are taken at their word."""
+    return None in (first, second) or first == second
 
 
 def _thresholds(
@@ -134,7 +138,8 @@ def _thresholds(
         return "calibration", manifest.calibration["operating_points"]
     if "val" in manifest.predictions:
         val = read_predictions(manifest.predictions["val"])
-        if val.classes == predictions.classes and val.score_kind == predictions.score_kind:
+        is_alike = val.classes == predictions.classes and val.score_kind == predictions.score_kind
+        if is_alike and _are_of_one_model(val.header.get("model"), predictions.header.get("model")):
             values, targets = val.scores.astype(np.float64), val.targets.astype(np.float64)
             if val.score_kind != "rank":
                 values = to_probabilities(values, kind=val.score_kind, exclusive=exclusive)
@@ -180,17 +185,25 @@ def _section(
         if calibration is None
         else {name: calibration[name] for name in ("method", "fitted_on", "parameters")},
         "thresholds": thresholds,
-        "flags": _flags(scored, predictions, thresholds=thresholds),
+        "flags": _flags(scored, predictions, manifest=manifest, thresholds=thresholds),
         **summary,
     }
 
 
-def _flags(scored: Scored, predictions: Predictions, *, thresholds: dict[str, Any]) -> list[str]:
+def _flags(
+    scored: Scored, predictions: Predictions, *, manifest: Manifest, thresholds: dict[str, Any]
+) -> list[str]:
     flags = []
     if predictions.part == "val" and thresholds["source"] != "default":
         flags.append("these numbers are optimistic: thresholds were chosen on the same images")
     if predictions.part == "train":
         flags.append("these numbers are optimistic: the model was trained on the same images")
+    if predictions.part == "all" and manifest.splits is not None:
+        ids = {record["id"] for record in predictions.records}
+        if seen := len(ids.intersection(manifest.splits["parts"].get("train", ()))):
+            flags.append(
+                f"these numbers are optimistic: {seen} of {len(ids)} images are in the training part"
+            )
     if thresholds["source"] == "val":
         flags.append("no calibration: thresholds were chosen by Youden's rule on the val predictions")
     if thresholds["source"] == "default" and predictions.score_kind != "rank":

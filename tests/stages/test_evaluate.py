@@ -176,6 +176,28 @@ def test_without_calibration_thresholds_come_from_val_and_that_is_said(tmp_path)
     assert (point["sensitivity"], point["specificity"]) == (frozen["sensitivity"], frozen["specificity"])
 
 
+def test_thresholds_of_another_model_are_not_used(tmp_path):
+    manifest = read_manifest(str(study(tmp_path)))
+    predictions = multilabel("test", seed=2)
+    header = {**predictions.header, "model": "cd" * 32}
+    other = write_predictions(tmp_path / "other.h5", dataclasses.replace(predictions, header=header))
+    manifest.predictions["test"] = other
+    write_manifest(manifest, tmp_path / "two-models.json")
+    evaluation = evaluate(tmp_path / "two-models.json", tmp_path).evaluation
+    assert evaluation["thresholds"] == {"source": "default", "rule": "0.5"}
+
+
+def test_images_of_the_training_part_are_counted_among_all(tmp_path):
+    predictions = multilabel("all", seed=2)
+    manifest = read_manifest(str(study(tmp_path)))
+    manifest.predictions["all"] = write_predictions(tmp_path / "all.h5", predictions)
+    ids = [record["id"] for record in predictions.records]
+    manifest.splits = {"sha256": "0" * 64, "parts": {"train": ids[:100], "val": ids[100:], "test": []}}
+    write_manifest(manifest, tmp_path / "seen.json")
+    flags = evaluate(tmp_path / "seen.json", tmp_path, part=Part.all).evaluation["flags"]
+    assert any("optimistic: 100 of 160 images are in the training part" in flag for flag in flags)
+
+
 def test_a_bare_predictions_file_is_enough(tmp_path):
     study(tmp_path)
     evaluation = evaluate(tmp_path / "test.h5", tmp_path).evaluation
