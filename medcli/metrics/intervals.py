@@ -35,14 +35,15 @@ def effective_size(successes: np.ndarray, clusters: np.ndarray) -> float:
     """How many independent images carry as much about a proportion as these images of fewer patients.
 
     The number of images over the design effect (Rao & Scott, Biometrics 1992), which is taken as at least
-    1. When all images agree the design effect is unknown; each patient then counts once.
+    1. When all images agree, or are of one patient, the design effect is unknown; each patient then counts
+    once.
     """
     size, share = len(successes), float(np.mean(successes))
     _, codes = np.unique(clusters, return_inverse=True)
     num_clusters = int(codes.max()) + 1
     if num_clusters == size:
         return float(size)
-    if share in {0.0, 1.0}:
+    if num_clusters == 1 or share in {0.0, 1.0}:
         return float(num_clusters)
     deviations = np.bincount(codes, successes - share)
     design_effect = float(np.sum(deviations**2)) / (size * share * (1 - share))

@@ -50,6 +50,8 @@ def test_effective_size_worked_by_hand():
     assert effective_size(np.array([1, 1, 1, 1, 0, 0, 0, 0.0]), np.repeat([0, 1], 4)) == 2
     # All alike: as many as patients.
     assert effective_size(np.ones(8), np.repeat([0, 1], 4)) == 2
+    # All of one patient: nothing is known of how patients differ.
+    assert effective_size(np.array([1, 1, 0, 0.0]), np.zeros(4, dtype=int)) == 1
 
 
 def test_rates_and_their_baselines():
