@@ -20,7 +20,7 @@ from medcli.metrics.scored import Scored
 from medcli.metrics.summary import summarize
 from medcli.progress import SILENT, Progress
 from medcli.stages.calibrate import operating_points
-from medcli.store.atomic import locked, prepare_folder, write_bytes
+from medcli.store.atomic import check_creatable, locked, prepare_folder, write_bytes
 from medcli.store.digests import derive_seed
 from medcli.store.manifest import Manifest, load
 from medcli.store.predictions import Predictions, read_predictions
@@ -43,6 +43,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
     manifest = load(config.source)
     ref = _chosen(manifest, config.part.value)
     prepare_folder(config.report)
+    check_creatable(config.output)
     with at(display(Path(ref["path"]))):
         predictions = read_predictions(ref)
         scored, thresholds = _score(predictions, manifest)

@@ -58,8 +58,7 @@ def run(config: ExplainConfig, *, progress: Progress = SILENT) -> Manifest:
     gallery = config.gallery or config.maps.with_suffix(".png")
     if gallery.absolute() == config.maps.absolute():
         raise UsageError("maps and gallery would be the same file", hint="give --gallery another name")
-    for path in (config.maps, gallery):
-        check_creatable(path)
+    check_creatable(config.maps, gallery, config.output)
     study = open_study(config, progress=progress)
     manifest = study.manifest
     inputs = [("model", study.model), *(("shard", shard["sha256"]) for shard in manifest.shards)]

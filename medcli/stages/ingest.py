@@ -49,7 +49,7 @@ def run(config: IngestConfig, *, progress: Progress = SILENT) -> Manifest:
     layout = _choose_layout(config)
     check_max_rejects(0, num_inputs=1, limit=config.max_rejects)
     folder = config.output.absolute().parent if config.output else Path.cwd()
-    check_creatable(folder / "sources.json")
+    check_creatable(folder / "sources.json", config.output)
     root, listing = _list_inputs(config.source)
     table = read_table(config.labels, delimiter=config.delimiter) if config.labels else None
     odd = dict(listing.odd)

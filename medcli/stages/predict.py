@@ -39,7 +39,7 @@ def run(config: PredictConfig, *, progress: Progress = SILENT) -> Manifest:
     reader = ShardReader(manifest.require("shards", made_by="preprocess"))
     _refuse_differences(header, reader.header)
     rows = _rows(manifest, reader, part=config.part)
-    check_creatable(config.predictions)
+    check_creatable(config.predictions, config.output)
     with locked(config.predictions):
         with at(model["path"]):
             network = network_from_header(header, read_tensors(Path(model["path"])))

@@ -50,7 +50,7 @@ def run(config: PreprocessConfig, *, progress: Progress = SILENT) -> Manifest:
     """
     check_recipe(config)
     check_max_rejects(0, num_inputs=0, limit=config.max_rejects)
-    check_creatable(config.shard)
+    check_creatable(config.shard, config.output)
     before = _read_source(config, progress=progress)
     jobs = list(_jobs(before, config))
     after = Manifest(

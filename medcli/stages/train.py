@@ -20,7 +20,7 @@ from medcli.reporting.curves import training_curve
 from medcli.signals import saving, stop_requested
 from medcli.stages._run_folder import log_lines
 from medcli.stages._training_job import Cohort, TrainingJob
-from medcli.store.atomic import locked, prepare_folder, write_bytes
+from medcli.store.atomic import check_creatable, locked, prepare_folder, write_bytes
 from medcli.store.digests import digest_json
 from medcli.store.manifest import Manifest, load
 from medcli.store.predictions import Predictions, write_predictions
@@ -44,6 +44,7 @@ def run(config: TrainConfig, *, progress: Progress = SILENT) -> Manifest:
     manifest = load(config.source)
     cohort = _read_cohort(manifest, config)
     prepare_folder(config.run)
+    check_creatable(config.output)
     with locked(config.run / MODEL_FILE):
         job = TrainingJob(config, manifest, cohort, progress=progress)
         if config.fresh:

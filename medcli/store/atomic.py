@@ -96,14 +96,17 @@ def prepare_folder(path: Path) -> None:
     check_creatable(path / "anything")
 
 
-def check_creatable(path: Path) -> None:
-    """Refuse, before hours of work, an output that could not be written afterwards."""
-    if path.is_dir():
-        raise OutputError("it is a folder, a file is needed", where=str(path))
-    with storage_errors(path):
-        probe = path.with_name(f".{path.name[:200]}.{_host()}-{os.getpid()}.medcli-tmp")
-        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        probe.unlink()
+def check_creatable(*paths: Path | None) -> None:
+    """Refuse, before hours of work, outputs that could not be written afterwards; None is no output."""
+    for path in filter(None, paths):
+        if path.is_dir():
+            raise OutputError("it is a folder, a file is needed", where=str(path))
+        with storage_errors(path):
+            probe = path.with_name(f".{path.name[:200]}.{_host()}-{os.getpid()}.medcli-tmp")
+            # In a container a killed run and the next often have the same number.
+            probe.unlink(missing_ok=True)
+            os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            probe.unlink()
 
 
 def sweep(folder: Path) -> None:

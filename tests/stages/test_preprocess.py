@@ -195,6 +195,12 @@ def test_an_output_that_can_not_be_made_is_known_before_any_work(tmp_path: Path,
         run(configure(manifest, shard=tmp_path / shard))
 
 
+def test_a_manifest_that_can_not_be_made_is_known_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="folder does not exist"):
+        run(configure(make_cohort(tmp_path), output=tmp_path / "missing" / "out.json"))
+    assert not (tmp_path / "out.h5").exists()
+
+
 def test_two_jobs_can_not_write_one_shard(tmp_path: Path) -> None:
     manifest = make_cohort(tmp_path, num_images=1)
     with locked(tmp_path / "out.h5"), pytest.raises(OutputError, match="another job"):

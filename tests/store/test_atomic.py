@@ -95,6 +95,16 @@ def test_folders_that_cannot_be_written_are_refused_before_the_work(tmp_path: Pa
             check_creatable(path)
     with pytest.raises((OutputError, StorageError)):
         prepare_folder(tmp_path / "file")
+    with pytest.raises(OutputError):
+        check_creatable(tmp_path / "fine", None, tmp_path / "missing" / "x")
+
+
+def test_what_a_killed_run_of_the_same_number_left_does_not_stop_the_next(tmp_path: Path) -> None:
+    with replacing(tmp_path / "out") as temporary:
+        pass
+    temporary.touch()
+    check_creatable(tmp_path / "out")
+    assert os.listdir(tmp_path) == ["out"]
 
 
 def test_canonical_json_has_one_spelling() -> None:
