@@ -42,7 +42,8 @@ def ingest(
         str | None, typer.Option(metavar="CHAR", help="Between several classes in one cell")
     ] = None,
     classes: Annotated[
-        list[str], typer.Option(metavar="NAME", help="A class, in order; for binary the positive one [all seen]")
+        list[str],
+        typer.Option(metavar="NAME", help="A class, in order; for binary the positive one [all seen]"),
     ] = IngestConfig.classes,  # type: ignore[assignment]
     patient: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the patient")] = (
         IngestConfig.patient
