@@ -26,7 +26,7 @@ from medcli.errors import UsageError
 from medcli.metrics.intervals import mean_value, proportion
 from medcli.metrics.patients import patient_codes
 from medcli.metrics.quantity import beside
-from medcli.models.devices import choose_device
+from medcli.models.devices import choose_device, computing_threads
 from medcli.models.loader import BatchLoader, ordered_batches
 from medcli.models.networks import normalise
 from medcli.progress import SILENT, Progress
@@ -63,7 +63,8 @@ def run(config: ExplainConfig, *, progress: Progress = SILENT) -> Manifest:
     manifest = study.manifest
     inputs = [("model", study.model), *(("shard", shard["sha256"]) for shard in manifest.shards)]
     manifest.add_history("explain", config, inputs, part=study.part)
-    section, logits = _write_maps(study, config, progress=progress)
+    with computing_threads(study.header["options"].get("threads", 1)):
+        section, logits = _write_maps(study, config, progress=progress)
     with progress.task("gallery") as step, locked(gallery):
         page = _gallery(study, logits, section=section)
         section["gallery"] = reference(gallery, write_bytes(gallery, page))

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
+from medcli.attribution import METHODS, Attribution
 from medcli.config import AttributionMethod, ExplainConfig, Part
 from medcli.errors import DataError, UsageError
 from medcli.models.networks import create_network, input_tensor
@@ -75,6 +76,7 @@ def write_model(path: Path, network: torch.nn.Module, *, name: str, **changes: o
         "task": TASK,
         "recipe": RECIPE,
         "policy": {"uncertain": "ignore", "blank": "zero"},
+        "options": {"threads": 2},
         "architecture": {
             "name": name,
             "options": options,
@@ -176,6 +178,25 @@ def test_maps_and_gallery_of_the_test_part(folder: Path, tmp_path: Path) -> None
     with Image.open(BytesIO((tmp_path / "maps.png").read_bytes()), formats=["PNG"]) as page:
         assert page.width == 1200
     assert section["gallery"]["sha256"] == sha256_bytes((tmp_path / "maps.png").read_bytes())
+
+
+def test_maps_are_computed_with_the_threads_of_the_model(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, method = set(), METHODS["gradcam"]
+
+    def watch(model: torch.nn.Module, images: torch.Tensor) -> Attribution:
+        seen.add(torch.get_num_threads())
+        return method.explain(model, images)
+
+    monkeypatch.setitem(METHODS, "gradcam", dataclasses.replace(method, explain=watch))
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        explain(folder, tmp_path, limit=2)
+    finally:
+        torch.set_num_threads(before)
+    assert seen == {2}
 
 
 def test_the_manifest_that_comes_out_can_be_written_and_read(folder: Path, tmp_path: Path) -> None:
