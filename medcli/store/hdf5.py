@@ -83,6 +83,8 @@ def read_any_header(file: h5py.File) -> dict[str, Any]:
         raise DataError("it has no readable header", where=file.filename) from error
     if not isinstance(header, dict):
         raise DataError("its header is not an object", where=file.filename)
+    if header.pop("header_sha256", None) not in (None, digest_json(header)):
+        raise DataError("its header is not the one that was written", where=file.filename)
     return header
 
 
@@ -109,11 +111,12 @@ def read_array(file: h5py.File, name: str, *, rows: slice | int = slice(None)) -
 
 
 def write_header_and_records(file: h5py.File, header: dict[str, Any], records: list[dict[str, Any]]) -> None:
-    """Add `/records` and `/header`, the header with the digest of the records."""
+    """Add `/records` and `/header`, with a digest of each in the header: HDF5 has no checksum for texts."""
     text = h5py.string_dtype()
     lines = np.array([_compact(record) for record in records], dtype=object)
     file.create_dataset("records", data=lines, dtype=text, shape=(len(records),))
     full = {**header, "records_sha256": digest_json(records)}
+    full["header_sha256"] = digest_json(full)
     file.create_dataset("header", data=_compact(full), dtype=text)
 
 

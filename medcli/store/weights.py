@@ -1,7 +1,11 @@
-"""Models and checkpoints as safetensors, with a JSON header under the metadata key `medcli`."""
+"""Models and checkpoints as safetensors, with a JSON header under the metadata key `medcli`.
+
+The format has no checksum of its own: the metadata key `medcli_sha256` holds one of all the rest of the file.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 from pathlib import Path
@@ -9,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from medcli.errors import DataError, InputError
 from medcli.store.atomic import write_bytes
+from medcli.store.digests import canonical_json
 from medcli.store.references import Reference, reference
 
 if TYPE_CHECKING:
     import torch
 
 _MAX_HEADER = 100_000_000
+_DIGEST = "medcli_sha256"
 
 
 def write_safetensors(path: Path, tensors: dict[str, torch.Tensor], header: dict[str, Any]) -> Reference:
@@ -23,8 +29,32 @@ def write_safetensors(path: Path, tensors: dict[str, torch.Tensor], header: dict
 
     plain = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
     text = json.dumps(header, ensure_ascii=False, allow_nan=False, sort_keys=True)
-    data = save(plain, metadata={"medcli": text})
-    return reference(path, write_bytes(path, data))
+    head, body = _split(save(plain, metadata={"medcli": text}))
+    head["__metadata__"][_DIGEST] = _digest(head, body)
+    encoded = canonical_json(head).encode()
+    encoded += b" " * (-len(encoded) % 8)
+    return reference(path, write_bytes(path, struct.pack("<Q", len(encoded)) + encoded + body))
+
+
+def _split(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """The JSON that names the tensors and holds the metadata, and the tensors."""
+    size = struct.unpack_from("<Q", data)[0]
+    return json.loads(data[8 : 8 + size]), data[8 + size :]
+
+
+def _digest(head: dict[str, Any], body: bytes) -> str:
+    metadata = {key: value for key, value in head["__metadata__"].items() if key != _DIGEST}
+    digest = hashlib.sha256(canonical_json({**head, "__metadata__": metadata}).encode())
+    digest.update(body)
+    return digest.hexdigest()
+
+
+def _refuse_damage(data: bytes) -> None:
+    """Compare a file with the digest in it; those from elsewhere have none."""
+    head, body = _split(data)
+    metadata = head.get("__metadata__") or {}
+    if _DIGEST in metadata and metadata[_DIGEST] != _digest(head, body):
+        raise ValueError("its content is not what was written")
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -60,7 +90,10 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     from safetensors.torch import load
 
     try:
-        return load(path.read_bytes())
+        data = path.read_bytes()
+        tensors = load(data)
+        _refuse_damage(data)
+        return tensors
     except FileNotFoundError as error:
         raise InputError("no such file", where=str(path)) from error
     except (SafetensorError, OSError, ValueError) as error:
@@ -68,10 +101,10 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def check_safetensors(path: Path) -> None:
-    """Refuse a file whose tensors do not fill it exactly; needs no torch.
+    """Refuse a file whose tensors do not fill it exactly, or have not the digest it states; needs no torch.
 
     Raises:
-        DataError: If it is cut or its header contradicts its length.
+        DataError: If it is cut or damaged.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -79,5 +112,6 @@ def check_safetensors(path: Path) -> None:
     try:
         with safe_open(path, framework="numpy") as file:
             file.keys()
-    except (SafetensorError, OSError) as error:
+        _refuse_damage(path.read_bytes())
+    except (SafetensorError, OSError, ValueError) as error:
         raise DataError("it is not a whole safetensors file", where=str(path)) from error

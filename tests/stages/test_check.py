@@ -6,12 +6,14 @@ import random
 from pathlib import Path
 
 import pytest
+import torch
 
 from medcli.config import CheckConfig
-from medcli.errors import InputError
+from medcli.errors import DataError, InputError
 from medcli.stages.check import run
 from medcli.store.manifest import Manifest, write_manifest
 from medcli.store.predictions import write_predictions
+from medcli.store.weights import read_tensors, write_safetensors
 from tests.cli.run import medcli
 from tests.store.helpers import TASK, record, small_predictions, write_shard
 
@@ -40,6 +42,21 @@ def test_any_flipped_bit_of_a_named_file_is_found(tmp_path: Path) -> None:
         damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
         (tmp_path / "a.h5").write_bytes(damaged)
         assert [Path(fault.path).name for fault in run(CheckConfig(files=(str(path),)))] == ["a.h5"]
+
+
+def test_a_flipped_bit_of_a_model_is_found_without_a_manifest(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    write_safetensors(path, {"b": torch.ones(9), "a": torch.zeros(3, 40)}, {"medcli": "model/1"})
+    assert run(CheckConfig(files=(str(path),))) == []
+    assert read_tensors(path)["a"].shape == (3, 40)
+    whole = path.read_bytes()
+    for place in random.Random(2).sample(range(len(whole)), 60):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        assert run(CheckConfig(files=(str(path),))), place
+        with pytest.raises(DataError):
+            read_tensors(path)
 
 
 def test_names_of_bad_files_go_to_stdout_with_status_4(tmp_path: Path) -> None:

@@ -81,6 +81,12 @@ def test_every_bit_flip_is_found_by_digest_and_most_without_it(tmp_path: Path) -
     (tmp_path / "a.h5").write_bytes(damaged)
     with pytest.raises(DataError, match="checksum"):
         read_whole(tmp_path / "a.h5")
+    # a digit of the recipe in the header, which is a text and guarded by a digest in it
+    damaged = bytearray(whole)
+    damaged[whole.index(b'"recipe":{"size":32') + 18] ^= 1
+    (tmp_path / "a.h5").write_bytes(damaged)
+    with pytest.raises(DataError, match="header is not the one"):
+        read_whole(tmp_path / "a.h5")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
