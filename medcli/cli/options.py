@@ -14,11 +14,12 @@ from medcli.errors import UsageError
 def numbers(count: int, *, name: str) -> object:
     """A parser of `count` numbers with commas between them."""
 
-    def parse(text: str | tuple[float, ...]) -> tuple[float, ...]:
+    def parse(text: str | list[str] | tuple[float, ...]) -> tuple[float, ...]:
         if isinstance(text, tuple):
             return text
         try:
-            values = tuple(float(word) for word in text.split(","))
+            # A list comes from a configuration file: window = [-600, 1500]
+            values = tuple(float(word) for word in (text if isinstance(text, list) else text.split(",")))
         except ValueError:
             values = ()
         if len(values) != count:

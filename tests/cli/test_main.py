@@ -141,6 +141,9 @@ def test_configuration_order_is_flag_environment_file_default(tmp_path: Path) ->
     assert seed("--config", "c.toml", "--seed", "7", MEDCLI_SPLIT_SEED="6") == "7"
     plan = medcli("split", "--dry-run", "--config", "c.toml", "x", cwd=tmp_path).stdout
     assert "60.0,20.0,20.0" in plan
+    (tmp_path / "c.toml").write_text("[split]\nshares = [70, 20, 10]\n")
+    plan = medcli("split", "--dry-run", "--config", "c.toml", "x", cwd=tmp_path).stdout
+    assert "70.0,20.0,10.0" in plan
 
 
 @pytest.mark.parametrize(
