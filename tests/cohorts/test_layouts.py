@@ -151,6 +151,12 @@ def test_a_single_column_by_task() -> None:
         read(files, rows, label=("dx",), task=Task.ordinal)
 
 
+def test_a_declared_class_is_never_taken_for_a_blank() -> None:
+    rows = table("path,label\na,none\nb,glioma\nc,unknown")
+    cohort = read(["a", "b", "c"], rows, classes=("glioma", "none"))
+    assert labels(cohort) == {"a": {"none": 1}, "b": {"glioma": 1}, "c": {}}
+
+
 def test_binary_states() -> None:
     rows = table("""
         path,death

@@ -97,7 +97,9 @@ def _name_reader(config: IngestConfig, table: Rows, column: int, *, source: str)
     task = make_task(task_type, classes, source=source)
 
     def parse(cells: list[str]) -> dict[str, int] | None:
-        return {} if is_blank(cells[0]) else choose_class(cells[0], task=task_type, classes=classes)
+        # A class that is declared, such as `none`, is one, also where the word might mean a blank.
+        is_known = cells[0] in classes or not is_blank(cells[0])
+        return choose_class(cells[0], task=task_type, classes=classes) if is_known else {}
 
     return LabelReader(task, [column], parse)
 
