@@ -63,7 +63,7 @@ def train(
     warmup: Annotated[float, typer.Option(min=0, max=1, help="Share of steps that warm up")] = (
         TrainConfig.warmup
     ),
-    label_smoothing: Annotated[float, typer.Option(min=0, max=0.5, help="Of cross-entropy")] = (
+    label_smoothing: Annotated[float, typer.Option(min=0, max=0.5, help="Of every loss")] = (
         TrainConfig.label_smoothing
     ),
     dropout: Annotated[float, typer.Option(min=0, max=0.9, help="Before the classifier")] = (
@@ -79,7 +79,7 @@ def train(
     ),
     seed: Seed = TrainConfig.seed,
     jobs: Jobs = TrainConfig.jobs,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Discard an unfinished run of other options")] = (
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the run in RUN/, finished or not")] = (
         TrainConfig.fresh
     ),
 ) -> None:
