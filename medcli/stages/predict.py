@@ -40,13 +40,23 @@ def run(config: PredictConfig, *, progress: Progress = SILENT) -> Manifest:
     _refuse_differences(header, reader.header)
     rows = _rows(manifest, reader, part=config.part)
     check_creatable(config.predictions, config.output)
+    device = choose_device(config.device)
+    precision = resolve_precision(config.precision, device=device)
     with locked(config.predictions):
         with at(model["path"]):
-            network = network_from_header(header, read_tensors(Path(model["path"])))
+            network = network_from_header(header, read_tensors(Path(model["path"]))).to(device)
         with computing_threads(header["options"].get("threads", 1)):
-            scores = _score(network, header["architecture"], reader, rows, config=config, progress=progress)
+            scores = _score(
+                network,
+                header["architecture"],
+                reader,
+                rows,
+                config=config,
+                precision=precision,
+                progress=progress,
+            )
         inputs = [("shard", ref["sha256"]) for ref in manifest.shards] + [("model", model["sha256"])]
-        manifest.add_history("predict", config, inputs)
+        manifest.add_history("predict", config, inputs, precision=precision)
         predictions = Predictions(
             scores=scores,
             targets=_targets(reader, rows, header["task"], config=config),
@@ -123,17 +133,17 @@ def _score(
     rows: np.ndarray,
     *,
     config: PredictConfig,
+    precision: str,
     progress: Progress,
 ) -> np.ndarray:
-    device = choose_device(config.device)
     loader = BatchLoader(reader, jobs=config.jobs or available_cpus())
     with progress.task("predict", len(rows)) as step, naming_lost_workers(loader):
         return predict_logits(
-            network.to(device),
+            network,
             loader.batches(ordered_batches(rows, batch_size=config.batch_size)),
             mean=architecture["mean"],
             std=architecture["std"],
-            precision=resolve_precision(config.precision, device=device),
+            precision=precision,
             step=step,
         )
 
