@@ -18,6 +18,7 @@ from medcli.errors import EXIT_MEANINGS, UsageError
 
 DATE = "November 23, 2026"
 _EXIT_OF_EVERY_COMMAND = (0, 1, 2, 65, 66, 73, 74, 78, 130, 141, 143)
+_REJECTING = {"ingest": ("decode", "file", "table", "folder", "worker"), "preprocess": ("",)}
 _EXIT_EXTRA = {"ingest": (3,), "preprocess": (3,), "split": (4,), "check": (4,), "train": (75,)}
 
 
@@ -108,6 +109,7 @@ def _command_page(entry: Entry, command: Any) -> Iterator[str]:
     yield from _environment(entry.name)
     yield from _exit_status(sorted({*_EXIT_OF_EVERY_COMMAND, *_EXIT_EXTRA.get(entry.name, ())}))
     yield from _examples(entry)
+    yield from _reject_codes(_REJECTING.get(entry.name, ()))
     yield ".Sh SEE ALSO"
     position = NAMES.index(entry.name)
     near = [NAMES[i] for i in (position - 1, position + 1) if 0 <= i < len(NAMES)]
@@ -165,6 +167,21 @@ def _examples(entry: Entry) -> Iterator[str]:
         yield f".Dl {_escape(line)}"
         if (comment, line) != entry.examples[-1]:
             yield ".Pp"
+
+
+def _reject_codes(kinds: tuple[str, ...]) -> Iterator[str]:
+    """What the codes of rejected inputs mean; error messages send their reader here."""
+    from medcli.formats.codes import CODES
+
+    if kinds:
+        yield ".Sh DIAGNOSTICS"
+        yield "An input that cannot be used is listed in the manifest with one of these codes:"
+        yield ".Bl -tag -width Ds"
+        for code, meaning in CODES.items():
+            if code.startswith(kinds):
+                yield f".It {code}"
+                yield _escape(meaning[:1].upper() + meaning[1:]) + "."
+        yield ".El"
 
 
 def _see_also(names: list[str]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from medcli import config
 from medcli.cli.manpage import page_names, render_page
 from medcli.cli.table import COMMANDS, NAMES, Entry
 from medcli.errors import EXIT_MEANINGS, ExitStatus
+from medcli.formats.codes import CODES
 from tests.cli.run import ROOT, medcli
 
 
@@ -93,6 +94,11 @@ def test_help_lists_commands_in_pipeline_order() -> None:
     text = medcli("--help").stdout
     order = [re.search(rf"^  {name} ", text, re.M).start() for name in NAMES]  # type: ignore[union-attr]
     assert order == sorted(order)
+
+
+def test_the_manual_explains_every_code_that_messages_send_its_reader_for() -> None:
+    assert re.findall(r"^\.It (\w+/[\w-]+)$", render_page("preprocess"), re.M) == list(CODES)
+    assert ".It decode/unknown-format\n" in render_page("ingest")
 
 
 def test_the_exit_statuses_of_the_manual_are_those_of_the_program() -> None:
