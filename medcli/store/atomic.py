@@ -14,7 +14,15 @@ from pathlib import Path
 from medcli.errors import MedcliError, OutputError, StorageError
 from medcli.store.digests import sha256_bytes
 
-_CANNOT_CREATE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
+_CANNOT_CREATE = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+}
 _TEMPORARY = re.compile(r"^\.(?P<name>.+)\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\.medcli-tmp$")
 
 

@@ -118,11 +118,11 @@ def parse_manifest(data: bytes, *, where: str, base: Path) -> Manifest:
         raise DataError(
             "it is empty, a manifest was expected",
             where=where,
-            hint="the command before it in the pipe failed; its message is above",
+            hint="the command that wrote it failed; its message says why",
         )
     try:
         document = json.loads(data, parse_constant=_refuse_constant)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # also an integer of more digits than Python converts
         raise DataError(f"not a whole JSON document: {error}", where=where) from error
     except RecursionError as error:
         raise DataError("nested too deeply for a manifest", where=where) from error
@@ -142,7 +142,7 @@ def parse_manifest(data: bytes, *, where: str, base: Path) -> Manifest:
 
 
 def _refuse_constant(text: str) -> float:
-    raise DataError(f"{text} is not JSON")
+    raise ValueError(f"{text} is not JSON")
 
 
 def _check_ids(document: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from medcli.errors import OutputError, StorageError
+from medcli.errors import OutputError
 from medcli.store.atomic import check_creatable, locked, prepare_folder, replacing, sweep, write_bytes
 from medcli.store.digests import canonical_json, derive_seed, digest_json, sha256_bytes
 
@@ -93,7 +93,7 @@ def test_folders_that_cannot_be_written_are_refused_before_the_work(tmp_path: Pa
     for path in (tmp_path / "missing" / "x", tmp_path / "file" / "x", tmp_path):
         with pytest.raises(OutputError):
             check_creatable(path)
-    with pytest.raises((OutputError, StorageError)):
+    with pytest.raises(OutputError, match="file exists"):
         prepare_folder(tmp_path / "file")
     with pytest.raises(OutputError):
         check_creatable(tmp_path / "fine", None, tmp_path / "missing" / "x")

@@ -65,12 +65,14 @@ def test_paths_follow_the_manifest(tmp_path: Path) -> None:
         ('{"medcli": "manifest/9", "records": [], "history": []}', "manifest/9"),
         ('{"medcli": "manifest/1", "history": []}', "records"),
         ('{"medcli": "manifest/1", "records": [NaN], "history": []}', "NaN is not JSON"),
+        ('{"medcli": "manifest/1", "records": [' + "9" * 5000 + "]}", "not a whole JSON document"),
         ("[" * 100_000, "nested too deeply"),
     ],
 )
 def test_what_is_no_manifest_is_refused(text: str, match: str) -> None:
-    with pytest.raises(DataError, match=match):
+    with pytest.raises(DataError, match=match) as refusal:
         parse_manifest(text.encode(), where="m.json", base=Path("/"))
+    assert refusal.value.where == "m.json"
 
 
 @pytest.mark.parametrize(
