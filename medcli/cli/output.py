@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from medcli.cli.streams import result_is_terminal, say, write_result
-from medcli.errors import ExitStatus
+from medcli.errors import ExitStatus, UsageError
 
 if TYPE_CHECKING:
     from medcli.store.manifest import Manifest
@@ -31,11 +31,19 @@ def deliver(
     from medcli.store.manifest import manifest_bytes, write_manifest
 
     if output is not None:
+        _refuse_to_replace_a_result(manifest, output)
         write_manifest(manifest, output)
     elif summary is not None and result_is_terminal() and not as_json:
         write_result(("\n".join(summary) + "\n").encode())
     else:
         write_result(manifest_bytes(manifest, base=Path.cwd()))
+
+
+def _refuse_to_replace_a_result(manifest: Manifest, output: Path) -> None:
+    if any(Path(ref["path"]).resolve() == output.resolve() for ref in manifest.references()):
+        raise UsageError(
+            "the manifest would replace a file that it names", where=str(output), hint="give -o another name"
+        )
 
 
 def print_result(value: Any, *, text: str, as_json: bool) -> None:
@@ -62,5 +70,6 @@ def _word(value: Any) -> str:
 def exit_for_rejects(rejected: int, *, is_allowed: bool) -> None:
     """End with status 3 when inputs were rejected and no limit allowed for it."""
     if rejected and not is_allowed:
-        say(f"  {rejected} inputs were rejected: exit status 3; --max-rejects N or P% accepts that many")
+        words = "1 input was" if rejected == 1 else f"{rejected} inputs were"
+        say(f"  {words} rejected: exit status 3; --max-rejects N or P% accepts that many")
         raise typer.Exit(ExitStatus.REJECTS)

@@ -52,7 +52,7 @@ def train(
         TrainConfig.reweight
     ),
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training part")] = TrainConfig.epochs,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images a step")] = TrainConfig.batch_size,
+    batch_size: Annotated[int, typer.Option(min=2, help="Images a step")] = TrainConfig.batch_size,
     learning_rate: Annotated[float, typer.Option(min=0, help="Peak rate of AdamW")] = (
         TrainConfig.learning_rate
     ),

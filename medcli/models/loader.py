@@ -153,11 +153,18 @@ def _start_worker(number: int) -> None:
 def training_batches(rows: np.ndarray, *, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
     """Positions in each batch of an epoch: a shuffle by (seed, epoch), in batches of nearly equal size.
 
-    No batch is a leftover of one or two images, which batch normalisation would not survive.
+    No batch is a leftover of one image, which batch normalisation would not survive: a batch may instead be
+    one larger than asked.
+
+    Raises:
+        DataError: If there is one image only.
     """
+    if len(rows) < 2:
+        raise DataError("one image cannot be trained on, two are needed")
     generator = np.random.default_rng(derive_seed(seed, "order", epoch))
     order = generator.permutation(rows)
-    return np.array_split(order, max(-(-len(order) // batch_size), 1))
+    num_batches = min(-(-len(order) // batch_size), len(order) // 2)
+    return np.array_split(order, num_batches)
 
 
 def ordered_batches(rows: np.ndarray, *, batch_size: int) -> list[np.ndarray]:

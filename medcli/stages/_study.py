@@ -14,13 +14,12 @@ from medcli.config import ExplainConfig, Part
 from medcli.errors import DataError, at
 from medcli.models.networks import network_from_header
 from medcli.progress import Progress
+from medcli.stages._model import read_model_header, refuse_other_images
 from medcli.store.digests import derive_seed
 from medcli.store.manifest import Manifest, load
 from medcli.store.references import verify
 from medcli.store.shards import ShardReader
-from medcli.store.weights import read_header, read_tensors
-
-MODEL_VERSION = "model/1"
+from medcli.store.weights import read_tensors
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,10 @@ class Study:
         """Whether an image is of exactly one class."""
         return is_exclusive(self.header["task"]["type"], len(self.classes))
 
+    def mask(self, row: int) -> np.ndarray | None:
+        """Label map of an image; None also where its numbers name no class, in shards without a task."""
+        return self.shards.mask(row) if self.shards.header.get("task") else None
+
     def targets(self) -> np.ndarray:
         """Of the images that are explained, under the policy that the model was trained with."""
         return _targets(self.records, self.header)
@@ -71,29 +74,13 @@ def open_study(config: ExplainConfig, *, progress: Progress) -> Study:
     shards = ShardReader(manifest.require("shards", made_by="preprocess"))
     path = verify(model)
     with at(path):
-        header = read_header(path)
-        if header.get("medcli") != MODEL_VERSION:
-            raise DataError(f"it is {header.get('medcli')!r}, {MODEL_VERSION!r} was expected")
-        _check_shards_fit(header, shards)
+        header = read_model_header(path)
+        refuse_other_images(header, shards.header)
         network = network_from_header(header, read_tensors(path))
     part, available = _available(manifest, shards, part=config.part, progress=progress)
     chosen = _choose([shards.records[row] for row in available], header, limit=config.limit)
     rows = [available[index] for index in chosen]
     return Study(manifest, header, network, shards, part, len(available), rows)
-
-
-def _check_shards_fit(header: dict[str, Any], shards: ShardReader) -> None:
-    """Refuse shards that differ in recipe or classes from those that the model was trained on."""
-    mine, theirs = shards.header["recipe"], header["recipe"]
-    differing = sorted(key for key in {*mine, *theirs} if mine.get(key) != theirs.get(key))
-    if differing:
-        raise DataError(
-            f"the model was trained on shards of another recipe: {', '.join(differing)} differ",
-            hint="run medcli preprocess with the options of the model's shards",
-        )
-    task = shards.header.get("task")
-    if task is not None and task != header["task"]:
-        raise DataError("the model was trained on other classes than those of the shards")
 
 
 def _available(

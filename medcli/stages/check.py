@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from medcli.config import CheckConfig
 from medcli.errors import InputError, MedcliError
@@ -40,7 +40,7 @@ def _faults_of(name: str) -> Iterator[Fault]:
     except MedcliError as error:
         yield Fault(name, error.message)
         return
-    for ref in _references(manifest):
+    for ref in manifest.references() if manifest else []:
         try:
             _read_whole(verify(ref))
         except MedcliError as error:
@@ -73,19 +73,3 @@ def _read_whole(path: Path) -> bool:
     else:
         return False
     return True
-
-
-def _references(value: Any) -> Iterator[dict[str, Any]]:
-    """Every reference of a manifest, wherever it stands."""
-    if isinstance(value, Manifest):
-        for name, section in vars(value).items():
-            if name not in ("records", "rejected", "history", "sources"):
-                yield from _references(section)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _references(item)
-    elif isinstance(value, dict):
-        if isinstance(value.get("path"), str) and "sha256" in value:
-            yield value
-        for item in value.values():
-            yield from _references(item)

@@ -97,7 +97,7 @@ def _write_maps(
             writer.append(maps, record)
             logits.append(scores)
             empty.update(name for name, one in zip(targets, maps, strict=True) if not one.any())
-            for column, result in _localise(maps, study.shards.mask(row)):
+            for column, result in _localise(maps, study.mask(row)):
                 found.setdefault(column, []).append((record, result))
             step()
         maps_reference = writer.finish()

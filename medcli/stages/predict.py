@@ -16,16 +16,15 @@ from medcli.models.inference import predict_logits
 from medcli.models.loader import BatchLoader, naming_lost_workers, ordered_batches
 from medcli.models.networks import network_from_header
 from medcli.progress import SILENT, Progress
+from medcli.stages._model import read_model_header, refuse_other_images
 from medcli.store.atomic import check_creatable, locked
 from medcli.store.digests import sha256_file
 from medcli.store.manifest import Manifest, load
 from medcli.store.predictions import Predictions, write_predictions
 from medcli.store.references import Reference, reference, verify
 from medcli.store.shards import ShardReader
-from medcli.store.weights import read_header, read_tensors
+from medcli.store.weights import read_tensors
 from medcli.workers import available_cpus
-
-MODEL_VERSION = "model/1"
 
 
 def run(config: PredictConfig, *, progress: Progress = SILENT) -> Manifest:
@@ -37,7 +36,7 @@ def run(config: PredictConfig, *, progress: Progress = SILENT) -> Manifest:
     manifest = load(config.source)
     model, header = _find_model(manifest, config)
     reader = ShardReader(manifest.require("shards", made_by="preprocess"))
-    _refuse_differences(header, reader.header)
+    refuse_other_images(header, reader.header)
     rows = _rows(manifest, reader, part=config.part)
     check_creatable(config.predictions, config.output)
     device = choose_device(config.device)
@@ -85,34 +84,8 @@ def _find_model(manifest: Manifest, config: PredictConfig) -> tuple[Reference, d
         sha256 = manifest.model["sha256"]
     else:
         path, sha256 = config.model, sha256_file(config.model)
-    header = read_header(path)
-    if header.get("medcli") != MODEL_VERSION:
-        raise DataError(f"it is {header.get('medcli')!r}, {MODEL_VERSION!r} was expected", where=str(path))
+    header = read_model_header(path)
     return reference(path, sha256, name=header["architecture"]["name"]), header
-
-
-def _refuse_differences(model: dict[str, Any], shard: dict[str, Any]) -> None:
-    recipe, ours = model["recipe"], shard["recipe"]
-    differing = sorted(key for key in recipe.keys() | ours.keys() if recipe.get(key) != ours.get(key))
-    if differing:
-        words = "; ".join(f"{k} was {recipe.get(k)}, is {ours.get(k)}" for k in differing[:4])
-        raise DataError(
-            f"the model was trained on images of another recipe: {words}",
-            hint="preprocess these images with the options of the training shards",
-        )
-    if shard["task"] is None or shard["task"] == model["task"]:
-        return
-    if shard["task"]["type"] != model["task"]["type"]:
-        raise DataError(
-            f"the model's task is {model['task']['type']}, that of the shards {shard['task']['type']}"
-        )
-    ours, theirs = shard["task"]["classes"], model["task"]["classes"]
-    lacking = [name for name in theirs if name not in ours] + [name for name in ours if name not in theirs]
-    detail = f"not in both: {', '.join(lacking[:6])}" if lacking else "their order differs"
-    raise DataError(
-        f"the model has {len(theirs)} classes, the shards {len(ours)}; {detail}",
-        hint="ingest with --classes in the order of the model, which medcli show prints",
-    )
 
 
 def _rows(manifest: Manifest, reader: ShardReader, *, part: Part) -> np.ndarray:

@@ -85,7 +85,8 @@ def render(facts: dict[str, Any]) -> str:
         if name == "history":
             lines += ["history"] + [_step(entry) for entry in value]
         elif isinstance(value, dict) and value and not _is_flat(value):
-            lines += [name] + [_line(f"  {key}", _word(item)) for key, item in value.items()]
+            width = min(max(len(key) for key in value) + 2, 32)
+            lines += [name] + [_line(f"  {key}", _word(item), width=width) for key, item in value.items()]
         elif value not in (None, {}, []):
             lines.append(_line(name, _word(value)))
     return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in lines)
@@ -95,8 +96,8 @@ def _is_flat(value: dict[str, Any]) -> bool:
     return len(_word(value)) <= WIDTH - 14 and not any(isinstance(item, dict) for item in value.values())
 
 
-def _line(name: str, value: str) -> str:
-    return f"{name:<12} {value}"
+def _line(name: str, value: str, *, width: int = 12) -> str:
+    return f"{name:<{width}} {value}"
 
 
 def _word(value: Any) -> str:

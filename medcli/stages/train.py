@@ -18,6 +18,7 @@ from medcli.models.loader import BatchLoader, naming_lost_workers, ordered_batch
 from medcli.progress import SILENT, Progress
 from medcli.reporting.curves import training_curve
 from medcli.signals import saving, stop_requested
+from medcli.stages._model import MODEL_VERSION
 from medcli.stages._run_folder import log_lines
 from medcli.stages._training_job import Cohort, TrainingJob
 from medcli.store.atomic import check_creatable, locked, prepare_folder, write_bytes
@@ -28,7 +29,6 @@ from medcli.store.references import Reference
 from medcli.store.shards import ShardReader
 from medcli.store.weights import write_safetensors
 
-MODEL_VERSION = "model/1"
 MODEL_FILE = "model.safetensors"
 _EVALUATED = ("val", "test")
 

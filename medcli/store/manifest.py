@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from medcli.errors import DataError, InputError, UsageError
 from medcli.store.atomic import write_bytes
 from medcli.store.digests import digest_json
 from medcli.store.kinds import Kind, kind_of
-from medcli.store.references import Reference, map_paths
+from medcli.store.references import Reference, find_references, map_paths
 from medcli.store.schema import MANIFEST_VERSION, check_manifest
 
 _SINGLE_LINE = {"records", "rejected", "history"}
@@ -66,6 +67,12 @@ class Manifest:
         if not value:
             raise DataError(f"the manifest has no {section}", hint=f"run medcli {made_by} first")
         return value
+
+    def references(self) -> Iterator[Reference]:
+        """References to all files that it names, but for the private map of sources."""
+        for f in fields(self):
+            if f.name not in _WITHOUT_PATHS and f.name != "sources":
+                yield from find_references(getattr(self, f.name))
 
     def add_history(
         self, command: str, config: Any, inputs: list[tuple[str, str]], **facts: Any

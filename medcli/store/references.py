@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,15 @@ def existing(ref: Reference) -> Path:
             hint="run from the folder that the manifest's paths are relative to",
         )
     return path
+
+
+def find_references(value: Any) -> Iterator[Reference]:
+    """Every reference in a section of a manifest, however deep."""
+    if isinstance(value, dict) and isinstance(value.get("path"), str) and "sha256" in value:
+        yield value
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from find_references(item)
 
 
 def display(path: Path) -> str:

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from medcli.cli.streams import printable
+from medcli.store.digests import sha256_file
 from medcli.store.manifest import Manifest, manifest_bytes, parse_manifest
 from tests.cli.run import PROGRAM, environment, medcli, shell
-from tests.store.helpers import TASK, record
+from tests.store.helpers import TASK, record, write_shard
 
 HEAVY = {"numpy", "torch", "h5py", "cv2", "pydantic", "rich", "scipy", "pydicom", "fastjsonschema"}
 
@@ -192,3 +193,11 @@ def test_a_terminal_gets_a_summary_and_json_on_request(tmp_path: Path) -> None:
 def test_completion_is_offered(tmp_path: Path) -> None:
     done = medcli(cwd=tmp_path, _MEDCLI_COMPLETE="complete_bash", COMP_WORDS="medcli spl", COMP_CWORD="1")
     assert done.stdout.split() == ["split"]
+
+
+def test_a_manifest_does_not_replace_what_it_names(tmp_path: Path) -> None:
+    ref = write_shard(tmp_path / "a.h5", count=40)
+    done = medcli("split", "a.h5", "-o", "a.h5", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "would replace a file that it names" in done.stderr
+    assert sha256_file(tmp_path / "a.h5") == ref["sha256"]

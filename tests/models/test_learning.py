@@ -152,6 +152,15 @@ class FakeImages:
         return np.full((2, 2, 1), index, dtype=np.uint8)
 
 
+@pytest.mark.parametrize(("count", "size"), [(2, 2), (3, 2), (33, 32), (7, 3), (40, 1)])
+def test_no_batch_has_one_image(count: int, size: int) -> None:
+    batches = training_batches(np.arange(count), batch_size=size, seed=0, epoch=1)
+    assert sorted(np.concatenate(batches)) == list(range(count))
+    assert min(len(batch) for batch in batches) >= 2
+    with pytest.raises(DataError, match="two are needed"):
+        training_batches(np.arange(1), batch_size=size, seed=0, epoch=1)
+
+
 def brighten(image: np.ndarray, epoch: int, record_id: str) -> np.ndarray:
     return image + np.uint8(100 * epoch + int(record_id[1:]) % 2)
 

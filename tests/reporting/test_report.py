@@ -175,8 +175,7 @@ def share(estimate, low=None, high=None, reason=None):
 def test_sentences():
     entry = {"sensitivity": share(0.92, 0.8, 0.97), "specificity": share(0.86, 0.7, 0.9)}
     assert class_sentence(entry) == (
-        "would find 92 (80 to 97) of 100 images with it, "
-        "and falsely flag 14 (10 to 30) of 100 without it."
+        "would find 92 (80 to 97) of 100 images with it, and falsely flag 14 (10 to 30) of 100 without it."
     )
     entry["sensitivity"] = share(None, reason="no positive case")
     assert class_sentence(entry) == (
