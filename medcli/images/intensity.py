@@ -99,6 +99,8 @@ def invert(pixels: np.ndarray) -> np.ndarray:
 
 
 def _ramp(values: np.ndarray, *, low: float, high: float) -> np.ndarray:
+    if high <= low:  # a width that vanishes beside its centre, such as 1 beside 1e17
+        return (values > low).astype(np.float32)
     # Differences of large numbers lose their digits in float32: subtract first, in the wider type.
     brightness = values.astype("float64" if values.dtype.itemsize > 2 else "float32")
     brightness -= low

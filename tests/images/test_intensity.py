@@ -58,6 +58,11 @@ def test_window_is_monotone_and_within_zero_and_one(pixels: np.ndarray, center: 
     assert bool((np.diff(brightness.ravel()[order]) >= 0).all())
 
 
+def test_a_width_that_vanishes_beside_its_centre_is_a_step() -> None:
+    pixels = np.array([0.0, 1e17, 3e17])
+    assert apply_window(pixels, center=1e17, width=1.0).tolist() == [0.0, 0.0, 1.0]
+
+
 @pytest.mark.parametrize("width", [0.99, 0, -100, float("nan"), float("inf")])
 def test_an_impossible_window_is_refused(width: float) -> None:
     with pytest.raises(DataError) as caught:
