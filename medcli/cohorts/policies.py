@@ -48,6 +48,12 @@ def targets_from_labels(
     return targets
 
 
+def undecided_shares(records: list[dict[str, Any]], classes: list[str]) -> tuple[float, float]:
+    """Shares of all labels of the images that are uncertain (-1) and that are not mentioned."""
+    states = _label_states(records, classes)
+    return float((states == -1).mean()), float(np.isnan(states).mean())
+
+
 def _label_states(records: list[dict[str, Any]], classes: list[str]) -> np.ndarray:
     """Labels as written, float32 [images, classes]: 1, 0, -1, and NaN where not mentioned."""
     states = np.full((len(records), len(classes)), np.nan, dtype=np.float32)

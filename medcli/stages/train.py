@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from medcli.cohorts.policies import targets_from_labels
+from medcli.cohorts.policies import targets_from_labels, undecided_shares
 from medcli.cohorts.splits import verify_parts
 from medcli.config import TrainConfig
 from medcli.errors import DataError, StoppedError
@@ -108,11 +108,25 @@ def _tell(job: TrainingJob, network: nn.Module, state: TrainingState, *, progres
         f"{job.config.model}, {millions:.1f} million weights, {job.loss_name}, "
         f"{job.precision} on {job.device}; images: {sizes}"
     )
+    _tell_policy(job, progress=progress)
     unknown = len(job.cohort.rows["train"]) - len(job.rows)
     if unknown:
         progress.note(f"{unknown} training images without any known label are left out")
     if state.epoch or state.step:
         progress.note(f"going on at epoch {state.epoch + 1}, step {state.step + 1}")
+
+
+def _tell_policy(job: TrainingJob, *, progress: Progress) -> None:
+    """Say what the policies decide, where there is something for them to decide."""
+    task, config = job.cohort.task, job.config
+    if task["type"] not in {"binary", "multilabel"}:
+        return
+    uncertain, blank = undecided_shares(job.cohort.reader.records, task["classes"])
+    if uncertain or blank:
+        progress.note(
+            f"labels: {uncertain:.1%} uncertain, counted as {config.uncertain}; "
+            f"{blank:.1%} not mentioned, counted as {config.blank}"
+        )
 
 
 def _write(

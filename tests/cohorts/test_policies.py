@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from medcli.cohorts.policies import targets_from_labels
+from medcli.cohorts.policies import targets_from_labels, undecided_shares
 from medcli.errors import DataError
 
 NAN = np.nan
@@ -50,3 +50,8 @@ def test_two_exclusive_classes_and_strange_values_are_refused() -> None:
         targets_from_labels(
             [{"id": "x", "labels": {"a": 2}}], ["a"], task_type="multilabel", uncertain="ignore", blank="zero"
         )
+
+
+def test_what_is_left_to_the_policies_is_counted() -> None:
+    records = [{"id": "0", "labels": {"a": -1, "b": 1}}, {"id": "1", "labels": {"b": 0}}]
+    assert undecided_shares(records, ["a", "b"]) == (0.25, 0.25)
