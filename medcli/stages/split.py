@@ -55,7 +55,10 @@ def _tell(manifest: Manifest, evidence: dict[str, Any], *, config: SplitConfig, 
             "so images of one patient may be in two parts and results may look better than they are"
         )
     images, units = evidence["images"]["counts"], evidence["units"]
-    sizes = ", ".join(f"{part} {images[part]} images of {units[part]} patients" for part in images)
+    # A unit is a patient where patients are known: else a group such as a lesion, or the image itself.
+    names = [name for name in ("patient", "group") if any(r.get(name) for r in manifest.records)]
+    unit = f"{names[0]}s" if names else "units"
+    sizes = ", ".join(f"{part} {images[part]} images of {units[part]} {unit}" for part in images)
     progress.note(f"{sizes}; no patient, group or file in two parts")
     if evidence["classes"]:
         name, found = max(evidence["classes"].items(), key=lambda item: item[1]["distance"])
