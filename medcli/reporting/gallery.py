@@ -174,7 +174,8 @@ def _draw_caption(axes: Axes, example: Example) -> None:
 def _in_words(probability: float, threshold: float | None) -> str:
     if threshold is None:
         return f"{probability:.2f}"
-    digits = 2 if f"{probability:.2f}" != f"{threshold:.2f}" else 4
+    look_alike = probability != threshold and f"{probability:.2f}" == f"{threshold:.2f}"
+    digits = 4 if look_alike else 2
     return f"{probability:.{digits}f} {'≥' if probability >= threshold else '<'} {threshold:.{digits}f}"
 
 

@@ -103,6 +103,7 @@ def test_a_threshold_is_shown_beside_the_probability() -> None:
     assert gallery._in_words(0.8, None) == "0.80"
     assert gallery._in_words(0.25, 0.25) == "0.25 ≥ 0.25"
     assert gallery._in_words(0.1, 0.25) == "0.10 < 0.25"
+    assert gallery._in_words(0.142, 0.1443) == "0.1420 < 0.1443"
     assert not np.array_equal(page(example()), page(example(threshold=0.5)))
 
 
