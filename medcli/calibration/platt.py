@@ -13,6 +13,7 @@ from scipy.special import expit
 
 # A slope is never below this share of one standard deviation of the logits: ranks must not flip.
 _LEAST_SLOPE = 1e-3
+_ROUNDING = 1e-12
 _FEW = 10
 
 
@@ -34,7 +35,8 @@ def fit_platt(logits: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         kind = "positive" if positives == 0 else "negative"
         return _result(None, None, reason=f"no {kind} case to fit on" if len(targets) else "no known label")
     center, spread = float(np.mean(logits)), float(np.std(logits))
-    if spread == 0:
+    # Equal scores have a deviation of some 1e-16 when their mean is rounded: the range does not lie.
+    if np.ptp(logits) <= _ROUNDING * max(abs(center), 1.0):
         share = positives / len(targets)
         return _result(
             1.0,

@@ -107,6 +107,13 @@ def test_platt_never_reverses_an_order_and_never_fails(rows):
     assert (np.diff(calibrated[np.argsort(logits, kind="stable")]) >= 0).all()
 
 
+def test_equal_scores_get_an_intercept_only_also_when_their_mean_is_rounded():
+    assert np.std([1.9, 1.9, 1.9]) > 0
+    found = fit_platt(np.full(3, 1.9), np.array([0.0, 0.0, 1.0]))
+    assert found["flags"] == ["all scores are equal: only the intercept is fitted"]
+    assert expit(found["slope"] * 1.9 + found["intercept"]) == pytest.approx(1 / 3)
+
+
 def test_scores_against_the_labels_are_not_turned_around():
     generator = np.random.default_rng(3)
     targets = generator.integers(0, 2, 300).astype(float)
