@@ -17,14 +17,6 @@ def check_shape(array: np.ndarray, *, name: str, dims: str) -> None:
         raise DataError(f"{name} has shape {list(array.shape)}, it must be [{', '.join(expected)}]")
 
 
-def check_same_length(**arrays: np.ndarray | list) -> None:
-    """Refuse collections of different length, naming each."""
-    lengths = {name: len(values) for name, values in arrays.items()}
-    if len(set(lengths.values())) > 1:
-        seen = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-        raise DataError(f"lengths differ: {seen}")
-
-
 def check_finite(array: np.ndarray, *, name: str) -> None:
     """Refuse NaN and infinity, saying how many and where the first is."""
     import numpy as np
