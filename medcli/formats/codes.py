@@ -49,7 +49,6 @@ DECODER_FAULTS: tuple[type[BaseException], ...] = (
     AttributeError,
     EOFError,
     LookupError,
-    NotImplementedError,
     OSError,
     RecursionError,
     RuntimeError,

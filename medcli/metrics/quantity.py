@@ -37,18 +37,8 @@ def quantity(
 
 def undefined(reason: str, *, method: str, n: int, n_clusters: int, flags: Sequence[str] = ()) -> Quantity:
     """A number that these data cannot give, and why: null, never 0 or NaN."""
-    return {
-        "estimate": None,
-        "ci": None,
-        "level": None,
-        "se": None,
-        "method": method,
-        "n": int(n),
-        "n_clusters": int(n_clusters),
-        "flags": list(flags),
-        "reason": reason,
-        "baseline": None,
-    }
+    shape = quantity(0, method=method, n=n, n_clusters=n_clusters, flags=flags, reason=reason)
+    return {**shape, "estimate": None}
 
 
 def beside(value: Quantity, *, rule: str, estimate: float | None) -> Quantity:
