@@ -41,6 +41,13 @@ class Layout(StrEnum):
     files = "files"
     class_folders = "class-folders"
     table = "table"
+    bids = "bids"
+    brats = "brats"
+    chestxray14 = "chestxray14"
+    chexpert = "chexpert"
+    ham10000 = "ham10000"
+    lidc = "lidc"
+    medmnist = "medmnist"
 
 
 class Unmatched(StrEnum):

@@ -15,21 +15,40 @@ MAX_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
-class SourceImage:
-    """One image as its file means it, before any choice of ours.
+class Geometry:
+    """Where pixels lie in the patient.
 
     Attributes:
-        pixels: [height, width] or [height, width, channels], integer or float32, in modality units
-            (Hounsfield for CT). MONOCHROME1 is not inverted.
+        spacing_mm: Distance of neighbours along each pixel axis: (rows, columns), or (slices, rows, columns).
+        affine: Of a volume, float64 [4, 4] from (slice, row, column) to millimetres in RAS+ (as in NIfTI);
+            None where only distances are known.
+    """
+
+    spacing_mm: tuple[float, ...]
+    affine: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class SourceImage:
+    """One image or volume as its files mean it, before any choice of ours.
+
+    Attributes:
+        pixels: [height, width] or [height, width, channels]; of a volume [slices, height, width] or
+            [slices, height, width, channels]. Integer or float32, in modality units (Hounsfield for CT, SUVbw
+            for PET). MONOCHROME1 is not inverted.
         bits: Meaningful bits of the stored values (8, 12, 16, ...).
         window: Centre and width of the header's first window, in the units of `pixels`.
         is_inverted: Bright is stored as low (MONOCHROME1, DICOM PS3.3 C.7.6.3.1.2): window, then invert.
+        is_volume: Whether the first axis counts slices (or frames).
+        geometry: Where the pixels lie, when the files say so.
     """
 
     pixels: np.ndarray
     bits: int
     window: tuple[float, float] | None = None
     is_inverted: bool = False
+    is_volume: bool = False
+    geometry: Geometry | None = None
 
 
 @dataclass(frozen=True)
@@ -37,7 +56,7 @@ class SourceHeader:
     """What a file says about its image.
 
     Attributes:
-        kind: Format: dicom, nifti, png, jpeg or tiff.
+        kind: Format: dicom, nifti, png, jpeg, tiff, webp or npz.
         fields: Raw values of allow-listed record fields: modality, view, age, sex.
         patient: Raw patient id; only ever hashed.
     """

@@ -19,7 +19,7 @@ from medcli.store.references import Reference, find_references, map_paths
 from medcli.store.schema import MANIFEST_VERSION, check_manifest
 
 _SINGLE_LINE = {"records", "rejected", "history"}
-_WITHOUT_PATHS = {"records", "rejected", "history", "task", "splits"}
+_WITHOUT_PATHS = {"records", "rejected", "history", "task", "evidence", "splits"}
 
 
 @dataclass
@@ -30,6 +30,7 @@ class Manifest:
     sources: Reference | None = None
     records: list[dict[str, Any]] = field(default_factory=list)
     rejected: list[dict[str, Any]] = field(default_factory=list)
+    evidence: dict[str, Any] | None = None
     shards: list[Reference] = field(default_factory=list)
     splits: dict[str, Any] | None = None
     model: Reference | None = None

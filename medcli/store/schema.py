@@ -21,14 +21,42 @@ _REFERENCE = {
     "properties": {"path": {"type": "string", "minLength": 1}, "sha256": _SHA256},
 }
 
+_BOX = {
+    "type": "object",
+    "required": ["class", "box"],
+    "additionalProperties": False,
+    "properties": {
+        "class": _NAME,
+        "box": {
+            "type": "array",
+            "items": {"type": "number"},
+            "minItems": 4,
+            "maxItems": 4,
+            "description": "Left, top, right, bottom edges in pixels; 0 is the outer edge of the first",
+        },
+        "slices": {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 0},
+            "minItems": 2,
+            "maxItems": 2,
+            "description": "First and last slice, of a volume",
+        },
+    },
+}
+
 RECORD_SCHEMA: dict[str, Any] = {
     "description": "One image. Only these fields exist: nothing else of a header is ever copied.",
     "type": "object",
-    "required": ["id", "sha256", "labels"],
+    "required": ["id", "labels"],
     "additionalProperties": False,
     "properties": {
         "id": {**_KEYED_HASH, "description": "Opaque id: keyed hash of the path below the input folder"},
-        "sha256": {**_SHA256, "description": "Digest of the source file's bytes"},
+        "sha256": {
+            **_SHA256,
+            "description": "Digest of the source file's bytes; of several files, of their digests in order; "
+            "of a member of an archive, of its values; absent when images were not read (--labels-only)",
+        },
+        "pixels_sha256": {**_SHA256, "description": "Digest of the decoded pixels, their type and shape"},
         "labels": {
             "description": "What the source says: 1 yes, 0 no, -1 uncertain; absent: not mentioned",
             "type": "object",
@@ -42,7 +70,34 @@ RECORD_SCHEMA: dict[str, Any] = {
         "modality": _NAME,
         "age": {"type": "number", "minimum": 0, "maximum": 120, "description": "Years"},
         "sex": {"enum": ["M", "F", "O"]},
+        "part": {"enum": ["train", "val", "test"], "description": "Official part, as the source says"},
+        "truth": {**_NAME, "description": "What the label rests on, such as histopathology"},
+        "readers": {
+            "description": "What each reader said, by reader: class to 1, 0, -1, or a rating",
+            "type": "object",
+            "additionalProperties": {"type": "object", "additionalProperties": {"type": "number"}},
+        },
+        "boxes": {"type": "array", "items": _BOX},
         "has_mask": {"type": "boolean"},
+        "volume": {**_KEYED_HASH, "description": "Id of the volume that this image is a slice or crop of"},
+        "slice": {"type": "integer", "minimum": 0, "description": "Which slice of the volume"},
+        "spacing_mm": {
+            "type": "array",
+            "items": {"type": "number", "exclusiveMinimum": 0},
+            "minItems": 2,
+            "maxItems": 3,
+            "description": "(rows, columns) or (slices, rows, columns)",
+        },
+        "quality": {
+            "type": "array",
+            "items": _NAME,
+            "description": "What is odd about the pixels, such as constant or clipped",
+        },
+        "applied": {
+            "type": "array",
+            "items": _NAME,
+            "description": "Steps that preprocess --when auto decided for",
+        },
         "kept": {"type": "object", "description": "Columns asked for with --keep"},
     },
 }
@@ -73,6 +128,7 @@ MANIFEST_SCHEMA: dict[str, Any] = {
                 "properties": {"id": _KEYED_HASH, "code": _NAME, "reason": {"type": "string"}},
             },
         },
+        "evidence": _OBJECT_OR_NULL,
         "shards": {"type": "array", "items": _REFERENCE},
         "splits": {
             "type": ["object", "null"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from medcli.errors import DataError
 from medcli.store.atomic import write_bytes
@@ -15,13 +15,33 @@ from medcli.store.references import Reference, reference, verify
 SOURCES_VERSION = "sources/1"
 
 
-def write_sources(folder: Path, root: Path, files: dict[str, dict[str, str]]) -> Reference:
+class Source(TypedDict, total=False):
+    """Where the pixels of a record are: exactly one of `path`, `series` and `channels`.
+
+    Attributes:
+        path: A file relative to the input folder.
+        member: Name of an array in the archive `path` (NPZ).
+        index: Which item along the first axis of that array.
+        series: Files of the slices of one volume.
+        channels: One source a channel, all of one geometry, in the order of the channels.
+        mask: File of the truth region, of the same size as the pixels.
+    """
+
+    path: str
+    member: str
+    index: int
+    series: list[str]
+    channels: list[Source]
+    mask: str
+
+
+def write_sources(folder: Path, root: Path, files: dict[str, Any]) -> Reference:
     """Write the map with mode 0600 into `folder`, named by its digest, and return a reference.
 
     Args:
         folder: Where the manifest will lie.
         root: The input folder; kept relative to `folder`.
-        files: Record id to `{"path": ..., "mask": ...}`, relative to `root`.
+        files: Record id to its `Source`, or, of what was rejected, to its `path` or `row`.
     """
     start = folder.absolute()
     document = {
@@ -36,7 +56,7 @@ def write_sources(folder: Path, root: Path, files: dict[str, dict[str, str]]) ->
     return reference(path, digest)
 
 
-def read_sources(ref: Reference) -> tuple[Path, dict[str, dict[str, str]]]:
+def read_sources(ref: Reference) -> tuple[Path, dict[str, Any]]:
     """The absolute input folder and the map of one reference.
 
     Raises:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from medcli.config import Task
 from medcli.errors import DataError, UsageError
+from medcli.store.sources import Source
 
 MAX_CLASSES = 1000
 MAX_CLASS_NAME = 256
@@ -24,17 +25,67 @@ class Rows(Protocol):
         """Cells; rows may be ragged."""
 
 
+class Series(Protocol):
+    """One DICOM series that is a volume, as a layout sees it."""
+
+    @property
+    def uid(self) -> str:
+        """(0020,000E) Series Instance UID."""
+
+    @property
+    def files(self) -> list[str]:
+        """Its slices in the order of the volume."""
+
+    @property
+    def slice_uids(self) -> list[str]:
+        """(0008,0018) SOP Instance UID of each slice."""
+
+
+class Folder(Protocol):
+    """What a layout may ask of the input folder; a layout reads nothing itself."""
+
+    @property
+    def inputs(self) -> list[str]:
+        """What may be an image, sorted by bytes: files, and series of slices, each as one input.
+
+        A series is called by its folder when that holds nothing else, else by its first file.
+        """
+
+    @property
+    def others(self) -> list[str]:
+        """Files that are no inputs because of how they are called: tables, lists, XML; sorted by bytes."""
+
+    def labels(self) -> Rows | None:
+        """The table that was given with --labels."""
+
+    def table(self, name: str) -> Rows:
+        """One of `others` as a table; .csv, .tsv, also gzipped."""
+
+    def content(self, name: str) -> bytes:
+        """All bytes of one file, up to a limit; gzip is inflated."""
+
+    def source(self, name: str) -> Source:
+        """Where the pixels of an input are."""
+
+    def series(self) -> dict[str, Series]:
+        """Inputs that are series, by name."""
+
+
 @dataclass(frozen=True)
 class Entry:
-    """One file of the cohort, with what a table or a folder says of it; nothing is hashed yet.
+    """One image of the cohort, with what a table or a folder says of it; nothing is hashed yet.
 
     Attributes:
-        path: Relative to the input folder.
+        path: What it is called, and what its id is made from: mostly its path below the input folder.
+        source: Where its pixels are, when that is not the input called `path`; None also without images.
         labels: Class to 1, 0 or -1; what is absent was not mentioned.
         identities: Raw values that are only ever hashed: patient, group.
-        fields: Raw values of record fields: site, device, view, age, sex.
+        fields: Raw values of record fields: site, device, view, age, sex, part, truth.
         kept: Column to value, as asked for with --keep.
         mask: Path of the truth region relative to the input folder.
+        boxes: Where findings are, as in a record: `{"class": ..., "box": [left, top, right, bottom]}`, and of
+            volumes `"slices": [first, last]`.
+        readers: What each reader said: reader to class to value.
     """
 
     path: str
@@ -43,6 +94,9 @@ class Entry:
     fields: dict[str, str] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
     mask: str = ""
+    source: Source | None = None
+    boxes: list[dict[str, Any]] = field(default_factory=list)
+    readers: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
