@@ -1,0 +1,47 @@
+"""The evidence about the data that ingest puts into the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from medcli.cohorts.evidence.counts import field_counts, flag_counts, label_counts
+from medcli.cohorts.evidence.duplicates import exact_duplicates, near_duplicates
+from medcli.cohorts.evidence.fingerprint import fingerprint
+
+EVIDENCE_VERSION = "evidence/1"
+
+
+def gather(
+    records: Sequence[Mapping[str, Any]],
+    facts: Mapping[str, Mapping[str, Any]],
+    *,
+    task: Mapping[str, Any] | None,
+    dropped: Mapping[str, int],
+) -> dict[str, Any]:
+    """Section `evidence` of a manifest; its size does not grow with the cohort beyond a few hundred kB.
+
+    Args:
+        records: All records of the manifest.
+        facts: By record id: `images.quality.describe` and `images.perceptual.perceptual_hashes` of its
+            pixels; nothing of a record whose pixels were not looked at.
+        task: Its classes are counted.
+        dropped: By record field, how many values made no sense and were left out.
+    """
+    evidence: dict[str, Any] = {
+        "version": EVIDENCE_VERSION,
+        "images": len(records),
+        "patients": len({record["patient"] for record in records if record.get("patient")}),
+        "described": len(facts),
+        "labels": label_counts(records, task["classes"] if task else []),
+        "fields": field_counts(records, dropped),
+        "same_bytes": exact_duplicates(records, by="sha256"),
+    }
+    if facts:
+        evidence |= {
+            "quality": flag_counts(facts),
+            "same_pixels": exact_duplicates(records, by="pixels_sha256"),
+            "near_duplicates": near_duplicates(records, facts),
+            "fingerprint": fingerprint(records, facts),
+        }
+    return evidence
