@@ -34,14 +34,16 @@ def describe(pixels: np.ndarray, *, is_volume: bool, bits: int) -> dict[str, Any
         bits: Meaningful bits of the stored values.
 
     Returns:
-        `size` ([height, width], of a volume with slices first), `channels`, `dtype`, `bits`; `low` and `high`
-        (the range), `percentiles` (of `PERCENTILES`), `mean`, `std`; `dark_share` and `bright_share` (of
-        pixels at either end of the range); `contrast` (standard deviation between the outer percentiles, 0
-        to 0.5) and `noise` (standard deviation of noise there, 0 to 1), None where these are equal; `flags`,
-        sorted: blank, clipped, constant, tiny.
+        `size` ([height, width], of a volume with slices first), `channels` (1 where three are the same),
+        `dtype`, `bits`; `low` and `high` (the range), `percentiles` (of `PERCENTILES`), `mean`, `std`;
+        `dark_share` and `bright_share` (of pixels at either end of the range); `contrast` (standard deviation
+        between the outer percentiles, 0 to 0.5) and `noise` (standard deviation of noise there, 0 to 1), None
+        where these are equal; `flags`, sorted: blank, clipped, constant, tiny.
     """
     axis = 1 if is_volume else 0
     size, channels = pixels.shape[: axis + 2], math.prod(pixels.shape[axis + 2 :])
+    if channels == 3 and bool((pixels == pixels[..., :1]).all()):
+        pixels, channels = pixels[..., 0], 1
     low, high = pixels.min().item(), pixels.max().item()
     planes = sample_slices(pixels) if is_volume else [pixels]
     values = np.concatenate([_thinned(plane, num=len(planes)).ravel() for plane in planes])

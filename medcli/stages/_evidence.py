@@ -33,6 +33,7 @@ def gather(
         "images": len(records),
         "patients": len({record["patient"] for record in records if record.get("patient")}),
         "described": len(facts),
+        "masks": sum(bool(record.get("has_mask")) for record in records),
         "labels": label_counts(records, task["classes"] if task else []),
         "fields": field_counts(records, dropped),
         "same_bytes": exact_duplicates(records, by="sha256"),
