@@ -141,7 +141,7 @@ def _warnings(evidence: Facts, facts: Facts) -> Iterator[str]:
     quality = evidence.get("quality", {})
     for flag in ("constant", "blank", "clipped"):
         if flag in quality:
-            yield f"# Note: {quality[flag]['count']} images are {flag}; the manifest's evidence has their ids."
+            yield f"# Note: {quality[flag]['count']} images are {flag}; the evidence lists their ids."
     kinds = [number for number, count in facts["channels"].items() if count]
     if len(kinds) > 1:
         yield f"# Note: images have {' or '.join(kinds)} channels; those that do not fit will be rejected."
