@@ -50,6 +50,13 @@ class Layout(StrEnum):
     medmnist = "medmnist"
 
 
+class Series(StrEnum):
+    """What becomes of the slices of a DICOM series; `auto`: those of CT, MR and PET are one volume."""
+
+    auto = "auto"
+    image = "image"
+
+
 class Unmatched(StrEnum):
     """What becomes of rows without a file and files without a row."""
 
@@ -70,13 +77,41 @@ class Normalize(StrEnum):
     auto = "auto"
     percentile = "percentile"
     window = "window"
+    zscore = "zscore"
     none = "none"
 
 
 class Fit(StrEnum):
+    """`center` keeps the scale (of `--spacing`): pads what is smaller, cuts what is larger."""
+
     pad = "pad"
     crop = "crop"
     stretch = "stretch"
+    centre = "center"
+
+
+class Plane(StrEnum):
+    """How the slices of a volume lie in the patient; `acquired` as they were taken."""
+
+    axial = "axial"
+    coronal = "coronal"
+    sagittal = "sagittal"
+    acquired = "acquired"
+
+
+class Crop(StrEnum):
+    """Cut around each box, or around what the mask marks."""
+
+    none = "none"
+    boxes = "boxes"
+    mask = "mask"
+
+
+class When(StrEnum):
+    """Whether `--denoise` and `--clahe` are applied to every image or to those that need them."""
+
+    always = "always"
+    auto = "auto"
 
 
 class Loss(StrEnum):
@@ -179,9 +214,13 @@ class IngestConfig:
     view: str = "view"
     age: str = "age"
     sex: str = "sex"
+    part: str = "part"
     mask: str = "mask"
     keep: tuple[str, ...] = ()
     unmatched: Unmatched = Unmatched.reject
+    labels_only: bool = False
+    quick: bool = False
+    series: Series = Series.auto
     max_rejects: str | None = place()
 
 
@@ -197,14 +236,23 @@ class PreprocessConfig:
     size: int = 224
     channels: int = 1
     fit: Fit = Fit.pad
+    plane: Plane = Plane.axial
+    spacing: tuple[float, ...] | None = None
+    slices: str = "central"
+    neighbours: int = 0
+    crop: Crop = Crop.none
+    margin: float = 0.2
     normalize: Normalize = Normalize.auto
-    window: tuple[float, float] | None = None
+    window: tuple[tuple[float, float], ...] = ()
     percentiles: tuple[float, float] = (0.5, 99.5)
+    foreground: bool = False
     denoise: bool = False
-    denoise_strength: float = 3.0
+    denoise_strength: float | None = None
+    rician: bool = False
     clahe: bool = False
     clahe_clip: float = 2.0
     clahe_tiles: int = 8
+    when: When = When.always
     max_rejects: str | None = place()
 
 
@@ -215,6 +263,7 @@ class SplitConfig:
     source: str = place("-")
     output: Path | None = place()
     by: SplitBy = SplitBy.patient
+    official: bool = False
     shares: tuple[float, float, float] = (80, 10, 10)
     seed: int = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,9 @@ from medcli.config import Blank, Part, Precision, Uncertain
 from medcli.errors import UsageError
 
 
-def numbers(count: int, *, name: str) -> object:
-    """A parser of `count` numbers with commas between them."""
+def numbers(*counts: int, name: str) -> object:
+    """A parser of numbers with commas between them, as many as one of `counts`."""
+    wanted = " or ".join(str(count) for count in counts)
 
     def parse(text: str | list[str] | tuple[float, ...]) -> tuple[float, ...]:
         if isinstance(text, tuple):
@@ -22,11 +24,19 @@ def numbers(count: int, *, name: str) -> object:
             values = tuple(float(word) for word in (text if isinstance(text, list) else text.split(",")))
         except ValueError:
             values = ()
-        if len(values) != count:
-            raise UsageError(f"{name} is {text!r}, it must be {count} numbers with commas between them")
+        if len(values) not in counts:
+            raise UsageError(f"{name} is {text!r}, it must be {wanted} numbers with commas between them")
         return values
 
     return parse
+
+
+def pairs(values: Sequence[tuple[float, ...]], *, name: str) -> tuple[tuple[float, ...], ...]:
+    """Numbers two by two: of an option that is given several times, or as a list in a configuration file."""
+    flat = [value for group in values for value in group]
+    if len(flat) % 2:
+        raise UsageError(f"{name} is {flat}, it must be 2 numbers with commas between them")
+    return tuple(zip(flat[0::2], flat[1::2], strict=True))
 
 
 Source = Annotated[str, typer.Argument(metavar="IN", help="Manifest, or - for standard input")]

@@ -8,14 +8,18 @@ from typing import Annotated
 import typer
 
 from medcli.cli.command import invocation, planned_only
-from medcli.cli.options import Jobs, KeyFile, MaxRejects, Output, numbers
+from medcli.cli.options import Jobs, KeyFile, MaxRejects, Output, numbers, pairs
 from medcli.cli.output import deliver, exit_for_rejects
-from medcli.config import Fit, Normalize, PreprocessConfig
+from medcli.config import Crop, Fit, Normalize, Plane, PreprocessConfig, When
 
 EXAMPLES = [
     ("a bare folder", "medcli preprocess --clahe in/ out.h5"),
     ("in a pipe", "medcli ingest --labels in/labels.csv in/ | medcli preprocess - out.h5 > cohort.json"),
     ("lung window of CT, 128 pixels", "medcli preprocess --window -600,1500 --size 128 ct/ ct.h5"),
+    (
+        "every slice of MR at 1 mm with its neighbours",
+        "medcli preprocess --spacing 1 --fit center --slices all --neighbours 1 --channels 3 mr/ mr.h5",
+    ),
 ]
 
 
@@ -24,39 +28,79 @@ def preprocess(
     shard: Annotated[Path, typer.Argument(metavar="OUT.h5", help="Shard to write")],
     output: Output = PreprocessConfig.output,
     size: Annotated[int, typer.Option(min=8, help="Height and width in pixels")] = PreprocessConfig.size,
-    channels: Annotated[int, typer.Option(min=1, help="1 grey, 3 colour")] = PreprocessConfig.channels,
-    fit: Annotated[Fit, typer.Option(help="How an image becomes square")] = PreprocessConfig.fit,
+    channels: Annotated[
+        int, typer.Option(min=1, help="1 grey, 3 colour, 2 to 4 sequences or windows, more with --neighbours")
+    ] = PreprocessConfig.channels,
+    fit: Annotated[
+        Fit, typer.Option(help="How an image becomes square; center keeps its scale")
+    ] = PreprocessConfig.fit,
+    plane: Annotated[Plane, typer.Option(help="How the slices of a volume lie")] = PreprocessConfig.plane,
+    spacing: Annotated[
+        tuple | None,
+        typer.Option(
+            parser=numbers(1, 2, 3, name="--spacing"),
+            metavar="MM[,MM[,MM]]",
+            help="Resample: all axes; rows,columns; or slices,rows,columns [as they are]",
+        ),
+    ] = PreprocessConfig.spacing,
+    slices: Annotated[
+        str, typer.Option(metavar="WHICH", help="Of a volume: central, all, lesion, or how many")
+    ] = PreprocessConfig.slices,
+    neighbours: Annotated[
+        int, typer.Option(min=0, help="Slices on both sides as channels: 1 makes stacks of 3")
+    ] = PreprocessConfig.neighbours,
+    crop: Annotated[
+        Crop, typer.Option(help="Cut around each box, or around the mask")
+    ] = PreprocessConfig.crop,
+    margin: Annotated[
+        float, typer.Option(min=0, help="Around a crop, as a share of its longer side")
+    ] = PreprocessConfig.margin,
     normalize: Annotated[Normalize, typer.Option(help="How intensities are scaled")] = (
         PreprocessConfig.normalize
     ),
     window: Annotated[
-        tuple | None,
-        typer.Option(parser=numbers(2, name="--window"), metavar="CENTER,WIDTH", help="Window, in HU for CT"),
-    ] = PreprocessConfig.window,
+        list[tuple],
+        typer.Option(
+            parser=numbers(1, 2, name="--window"),
+            metavar="CENTER,WIDTH",
+            help="Window, in HU for CT; again for one channel a window",
+        ),
+    ] = PreprocessConfig.window,  # type: ignore[assignment]
     percentiles: Annotated[
         tuple,
         typer.Option(
             parser=numbers(2, name="--percentiles"), metavar="LOW,HIGH", help="What becomes black and white"
         ),
     ] = PreprocessConfig.percentiles,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Percentiles and z-scores of the patient, without air")
+    ] = PreprocessConfig.foreground,
     denoise: Annotated[bool, typer.Option("--denoise", help="Non-local means")] = PreprocessConfig.denoise,
     denoise_strength: Annotated[
-        float, typer.Option(min=0, help="Its filter strength, in grey levels of 255")
+        float | None, typer.Option(min=0, help="Its strength, in grey levels of 255 [the image's noise]")
     ] = PreprocessConfig.denoise_strength,
+    rician: Annotated[
+        bool, typer.Option("--rician", help="The noise is that of MR magnitudes")
+    ] = PreprocessConfig.rician,
     clahe: Annotated[bool, typer.Option("--clahe", help="Contrast-limited adaptive equalisation")] = (
         PreprocessConfig.clahe
     ),
     clahe_clip: Annotated[float, typer.Option(min=0, help="Its clip limit")] = PreprocessConfig.clahe_clip,
     clahe_tiles: Annotated[int, typer.Option(min=1, help="Its tiles a side")] = PreprocessConfig.clahe_tiles,
+    when: Annotated[
+        When, typer.Option(help="--denoise and --clahe for every image, or for those that need it")
+    ] = PreprocessConfig.when,
     key_file: KeyFile = None,
     max_rejects: MaxRejects = PreprocessConfig.max_rejects,
     jobs: Jobs = PreprocessConfig.jobs,
 ) -> None:
     """Make the pixels that a network eats.
 
-    In this order: decode, window or percentiles, invert MONOCHROME1, denoise, CLAHE, fit to size, 8 bits,
-    channels. The bytes are the same for any number of jobs.
+    In this order: decode, turn and resample, choose slices and crops, window, percentiles or z-score, invert
+    MONOCHROME1, denoise, CLAHE, fit to size, 8 bits, channels. Z-scores of -4 to 4 fill the 8 bits. The
+    bytes are the same for any number of jobs.
     """
+    window = pairs(window, name="--window")  # type: ignore[assignment]
     config = PreprocessConfig(**locals())
     if planned_only(config):
         return

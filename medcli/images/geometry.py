@@ -30,7 +30,8 @@ def place_on_square(height: int, width: int, *, size: int, fit: Fit) -> Placemen
     """Where an image of `height` x `width` goes on a canvas of `size` x `size`.
 
     `pad` keeps the whole image and its proportions, centred, with black bars; `crop` keeps the proportions
-    and fills the canvas with the central square; `stretch` keeps the whole image and fills the canvas.
+    and fills the canvas with the central square; `stretch` keeps the whole image and fills the canvas;
+    `center` keeps the scale, and pads or cuts each axis around the middle.
     """
     if min(height, width, size) < 1:
         raise DataError(f"cannot fit {height}x{width} pixels to {size}x{size}")
@@ -39,6 +40,13 @@ def place_on_square(height: int, width: int, *, size: int, fit: Fit) -> Placemen
         return Placement(size, (height - side) // 2, (width - side) // 2, side, side, 0, 0, size, size)
     if fit is Fit.stretch:
         return Placement(size, 0, 0, height, width, 0, 0, size, size)
+    if fit is Fit.centre:
+        kept_height, kept_width = min(height, size), min(width, size)
+        top, left = (size - kept_height) // 2, (size - kept_width) // 2
+        source_top, source_left = (height - kept_height) // 2, (width - kept_width) // 2
+        return Placement(
+            size, source_top, source_left, kept_height, kept_width, top, left, kept_height, kept_width
+        )
     scale = size / max(height, width)
     new_height, new_width = max(1, round(height * scale)), max(1, round(width * scale))
     top, left = (size - new_height) // 2, (size - new_width) // 2

@@ -14,11 +14,13 @@ import numpy as np
 from medcli.checks import check_max_rejects
 from medcli.config import IngestConfig, PreprocessConfig, recorded_options
 from medcli.errors import DataError, MedcliError
-from medcli.images.recipe import apply_recipe, apply_recipe_to_mask, check_recipe
+from medcli.images.recipe import Picture, Prepared, check_recipe
+from medcli.images.recipe import prepare as apply_recipe
 from medcli.progress import SILENT, Progress
 from medcli.store.atomic import check_creatable
+from medcli.store.digests import digest_json
 from medcli.store.manifest import Manifest, load
-from medcli.store.sources import read_sources, resolve_inside
+from medcli.store.sources import Source, read_sources
 from medcli.workers import Result, run_in_workers
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ class Job:
 
     record: dict[str, Any]
     root: Path
-    file: dict[str, str]
+    file: Source
     recipe: PreprocessConfig
     num_classes: int | None
 
@@ -67,23 +69,45 @@ def run(config: PreprocessConfig, *, progress: Progress = SILENT) -> Manifest:
     return after
 
 
-def prepare(job: Job) -> tuple[np.ndarray, np.ndarray | None]:
-    """In a worker: the image of a record, uint8 [size, size, channels], and its label map."""
-    from medcli.formats.image import decode
+def prepare(job: Job) -> list[Prepared]:
+    """Decode one record and apply the recipe; called in worker processes.
 
-    image = decode(resolve_inside(job.root, job.file["path"]), sha256=job.record["sha256"])
-    pixels = apply_recipe(image.pixels, job.recipe, window=image.window, is_inverted=image.is_inverted)
-    if "mask" not in job.file:
-        return pixels, None
-    mask = decode(resolve_inside(job.root, job.file["mask"])).pixels
-    labels = apply_recipe_to_mask(mask, job.recipe, shape=image.pixels.shape)
-    if job.num_classes is not None and int(mask.max()) > job.num_classes:
+    Raises:
+        DataError: With the reason code of a record that cannot be used.
+    """
+    from medcli.formats.image import decode_source
+
+    image = decode_source(job.root, job.file, sha256=job.record["sha256"])
+    mask = decode_source(job.root, {"path": job.file["mask"]}).pixels if "mask" in job.file else None
+    if mask is not None and job.num_classes is not None and int(mask.max()) > job.num_classes:
         raise DataError(
             f"the mask holds {int(mask.max())} for the k-th class, but the task has {job.num_classes}",
             hint="ingest --classes declares all classes, also those that no label names",
             code="recipe/bad-mask",
         )
-    return pixels, labels
+    geometry = image.geometry
+    picture = Picture(
+        image.pixels,
+        is_volume=image.is_volume,
+        spacing_mm=geometry.spacing_mm if geometry else None,
+        affine=geometry.affine if geometry else None,
+        window=image.window,
+        is_inverted=image.is_inverted,
+        mask=mask,
+        boxes=tuple(_in_pixels(box, image.pixels) for box in job.record.get("boxes", ())),
+    )
+    return apply_recipe(picture, job.recipe)
+
+
+def _in_pixels(box: dict[str, Any], pixels: np.ndarray) -> dict[str, Any]:
+    """A box in pixels of the image at hand, where it was drawn on another size (`frame`)."""
+    if "frame" not in box:
+        return box
+    height, width = pixels.shape[:2]
+    across, down = width / box["frame"][0], height / box["frame"][1]
+    left, top, right, bottom = box["box"]
+    kept = {key: value for key, value in box.items() if key != "frame"}
+    return {**kept, "box": [left * across, top * down, right * across, bottom * down]}
 
 
 def _read_source(config: PreprocessConfig, *, progress: Progress) -> Manifest:
@@ -106,6 +130,11 @@ def _jobs(manifest: Manifest, config: PreprocessConfig) -> Iterator[Job]:
         if record["id"] not in files:
             raise DataError(
                 f"record {record['id']} is not in the map of sources", hint="run medcli ingest again"
+            )
+        if "sha256" not in record:
+            raise DataError(
+                "the manifest was made from labels only, no image was looked at",
+                hint="run medcli ingest again without --labels-only",
             )
         yield Job(record, root, files[record["id"]], config, num_classes)
 
@@ -134,11 +163,25 @@ def _take(after: Manifest, shard: ShardWriter, result: Result[Job]) -> None:
     if result.error is not None:
         after.rejected.append(_rejection(record["id"], result.error))
         return
-    pixels, mask = result.value
-    if mask is not None:
-        record = {**record, "has_mask": True}
-    shard.append(pixels, record, mask)
-    after.records.append(record)
+    for made in result.value:
+        row = _record_of(record, made)
+        shard.append(made.pixels, row, made.mask)
+        after.records.append(row)
+
+
+def _record_of(record: dict[str, Any], made: Prepared) -> dict[str, Any]:
+    """The record of one image: of a slice or crop of a volume, with an id of its own."""
+    row = {key: value for key, value in record.items() if key != "boxes"}
+    if made.slice is not None or made.crop is not None:
+        place = f"slice {made.slice} crop {made.crop}"
+        row |= {"id": digest_json([record["id"], place])[:16], "volume": record["id"]}
+    if made.slice is not None:
+        row["slice"] = made.slice
+    if made.boxes:
+        row["boxes"] = made.boxes
+    if made.applied:
+        row["applied"] = list(made.applied)
+    return {**row, "has_mask": True} if made.mask is not None else row
 
 
 def _rejection(record_id: str, error: MedcliError) -> dict[str, str]:

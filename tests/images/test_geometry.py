@@ -30,7 +30,10 @@ def test_a_place_lies_on_the_canvas_and_in_the_source(height: int, width: int, s
     assert 0 <= place.left <= place.left + place.width <= size
     assert 0 <= place.source_top <= place.source_top + place.source_height <= height
     assert 0 <= place.source_left <= place.source_left + place.source_width <= width
-    if fit is not Fit.pad:
+    if fit is Fit.centre:
+        assert (place.height, place.width) == (min(height, size), min(width, size))
+        assert (place.source_height, place.source_width) == (place.height, place.width)
+    elif fit is not Fit.pad:
         assert (place.height, place.width) == (size, size)
     else:
         assert size in {place.height, place.width}

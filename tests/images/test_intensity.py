@@ -13,11 +13,10 @@ from pydicom.dataset import Dataset
 from medcli.errors import DataError
 from medcli.images.intensity import (
     apply_window,
+    full_range_ramp,
     invert,
-    scale_full_range,
     stretch_percentiles,
     to_8_bit,
-    to_16_bit,
 )
 
 HU = arrays(np.int16, (5, 4), elements=st.integers(-1024, 3071))
@@ -125,17 +124,17 @@ def test_percentiles_out_of_order_are_refused() -> None:
 
 def test_full_range_goes_to_16_bits_and_back_unchanged() -> None:
     grey = np.arange(256, dtype=np.uint8)
-    deep = to_16_bit(scale_full_range(grey))
+    deep = full_range_ramp(grey.dtype).grey(grey)
     assert deep.tolist() == [257 * value for value in range(256)]
     assert to_8_bit(deep).tolist() == grey.tolist()
     assert to_8_bit(invert(deep)).tolist() == (255 - grey).tolist()
     every = np.arange(65536, dtype=np.uint16)
-    assert to_16_bit(scale_full_range(every)).tolist() == every.tolist()
+    assert full_range_ramp(every.dtype).grey(every).tolist() == every.tolist()
 
 
 def test_full_range_of_signed_or_floating_pixels_is_unknown() -> None:
     with pytest.raises(DataError, match="int16") as caught:
-        scale_full_range(np.zeros((2, 2), np.int16))
+        full_range_ramp(np.dtype(np.int16))
     assert caught.value.code == "recipe/no-range"
 
 

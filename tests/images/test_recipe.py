@@ -15,7 +15,15 @@ from medcli.config import Fit, Normalize, PreprocessConfig
 from medcli.errors import DataError, UsageError
 from medcli.images.contrast import equalize_adaptive
 from medcli.images.geometry import place_on_square, resize_image
-from medcli.images.recipe import apply_recipe, apply_recipe_to_mask, check_recipe
+from medcli.images.recipe import Picture, check_recipe, prepare
+
+
+def apply_recipe(pixels: np.ndarray, recipe: PreprocessConfig, **known: object) -> np.ndarray:
+    """The one image that a 2-D picture gives."""
+    (made,) = prepare(Picture(pixels, **known), recipe)  # type: ignore[arg-type]
+    assert (made.slice, made.mask, made.boxes, made.applied) == (None, None, [], ())
+    return made.pixels
+
 
 PLAIN = PreprocessConfig(size=32, normalize=Normalize.none)
 RANDOM = np.random.default_rng(11)
@@ -31,7 +39,7 @@ def test_nothing_asked_and_the_same_size_is_the_image_itself() -> None:
 
 
 def test_window_in_hounsfield_units_by_hand() -> None:
-    recipe = PreprocessConfig(size=8, window=(-600.0, 1500.0))
+    recipe = PreprocessConfig(size=8, window=((-600.0, 1500.0),))
     image = np.full((8, 8), -1400, np.int16)
     image[0, 0], image[0, 1], image[0, 2] = 200, -600, -1349
     pixels = apply_recipe(image, recipe, window=(40.0, 400.0))
@@ -146,7 +154,8 @@ def test_mask_follows_the_image() -> None:
     image = np.zeros((60, 30), np.uint8)
     image[20:40, 5:15] = 250
     recipe = replace(PLAIN, size=20)
-    mask = apply_recipe_to_mask((image > 0) * 2, recipe, shape=image.shape)
+    (made,) = prepare(Picture(image, mask=(image > 0) * 2), recipe)
+    mask = made.mask
     moved = apply_recipe(image, recipe)[..., 0]
     assert set(np.unique(mask)) == {0, 2}
     assert np.logical_xor(mask == 2, moved > 125).sum() <= 6
@@ -157,7 +166,7 @@ def test_mask_follows_the_image() -> None:
 )
 def test_masks_that_are_no_label_maps_are_refused(mask: np.ndarray) -> None:
     with pytest.raises(DataError) as caught:
-        apply_recipe_to_mask(mask, PLAIN, shape=(6, 6))
+        prepare(Picture(np.zeros((6, 6), np.uint8), mask=mask), PLAIN)
     assert caught.value.code == "recipe/bad-mask"
 
 
@@ -170,9 +179,9 @@ def test_masks_that_are_no_label_maps_are_refused(mask: np.ndarray) -> None:
         ({"denoise_strength": 0.0}, "--denoise-strength"),
         ({"clahe_clip": 0.0}, "--clahe-clip"),
         ({"clahe_tiles": 0}, "--clahe-tiles"),
-        ({"window": (40.0, 0.0)}, "--window"),
-        ({"window": (float("nan"), 10.0)}, "--window"),
-        ({"window": (40.0, 400.0), "normalize": Normalize.percentile}, "--window"),
+        ({"window": ((40.0, 0.0),)}, "--window"),
+        ({"window": ((float("nan"), 10.0),)}, "--window"),
+        ({"window": ((40.0, 400.0),), "normalize": Normalize.percentile}, "--window"),
     ],
 )
 def test_impossible_recipes_name_their_option(change: dict[str, object], option: str) -> None:

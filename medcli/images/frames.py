@@ -1,0 +1,84 @@
+"""One slice on its way to the canvas: brightness, inversion, denoising, contrast, fit, 8 bits, channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from medcli.config import PreprocessConfig
+from medcli.errors import DataError
+from medcli.images.contrast import equalize_adaptive
+from medcli.images.denoise import denoise
+from medcli.images.geometry import Placement, resize_image
+from medcli.images.intensity import MAX_16_BIT, to_8_bit
+from medcli.images.scaling import Scale
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Which filters one image gets."""
+
+    denoise: bool
+    clahe: bool
+
+
+@dataclass(frozen=True)
+class Finisher:
+    """What all slices of one picture share."""
+
+    recipe: PreprocessConfig
+    scale: Scale
+    is_colour: bool
+    is_inverted: bool
+    num_channels: int
+
+    def grey(self, frame: np.ndarray) -> np.ndarray:
+        """uint16 brightness, bright as high: what filters work on and what their need is judged by."""
+        return self.scale.grey(frame, is_inverted=self.is_inverted)
+
+    def finish(self, frame: np.ndarray, placement: Placement, steps: Steps) -> np.ndarray:
+        """uint8 [size, size, `num_channels`].
+
+        Filtered in 16 bits; CLAHE counts in 256 bins, so pixels are rounded to 8 before it, else at the end.
+        """
+        small = resize_image(self._filtered(frame, steps), placement)
+        return with_channels(small if small.dtype == np.uint8 else to_8_bit(small), self.num_channels)
+
+    def _filtered(self, frame: np.ndarray, steps: Steps) -> np.ndarray:
+        recipe = self.recipe
+        pixels = self.grey(frame)
+        if steps.denoise:
+            zeros = [self._zero(i) for i in range(len(self.scale.ramps))] if recipe.rician else None
+            pixels = denoise(pixels, strength=recipe.denoise_strength, zeros=zeros)
+        if steps.clahe:
+            pixels = equalize_adaptive(
+                to_8_bit(pixels), clip=recipe.clahe_clip, tiles=recipe.clahe_tiles, is_colour=self.is_colour
+            )
+        return pixels
+
+    def _zero(self, index: int) -> float:
+        """The grey level of a stored 0, where the magnitude of an MR signal begins."""
+        ramp = self.scale.ramps[index]
+        return -ramp.low / (ramp.high - ramp.low) * MAX_16_BIT if ramp.high > ramp.low else 0.0
+
+
+def with_channels(pixels: np.ndarray, wanted: int) -> np.ndarray:
+    """[height, width, wanted]: grey is repeated, colour becomes luma where one channel is wanted."""
+    if pixels.ndim == 2:
+        return np.repeat(pixels[..., None], wanted, axis=2)
+    if pixels.shape[2] == wanted:
+        return pixels
+    # Luma of ITU-R BT.601-7, section 2.5.1, in fixed point.
+    return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None]
+
+
+def check_channels(found: int, wanted: int, *, is_colour: bool) -> None:
+    """Refuse channels that are neither what is wanted, nor grey to be repeated, nor colour to become luma."""
+    if found == wanted or (found == 1 and wanted == 3) or (is_colour and wanted == 1):
+        return
+    hint = f"use --channels {found}"
+    if found == 1:
+        hint = "use --channels 1 or 3"
+    raise DataError(f"it has {found} channels, {wanted} are asked for", hint=hint, code="recipe/channels")
