@@ -50,7 +50,7 @@ def render_report(
     """
     roc, reliability = roc_panels(evaluation, curves), reliability_panels(evaluation)
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             evaluation=evaluation,
@@ -138,8 +138,9 @@ def _data_address(data: bytes, *, kind: str = "image/svg+xml") -> str:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """Templates that escape all text, refuse unknown names, and know how to write numbers."""
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("medcli.reporting", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -147,15 +148,16 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {
+    made.filters |= {
         "number": words.number,
         "interval": words.with_interval,
+        "plain": words.plain,
         "printable": words.printable,
         "count": words.count,
         "short_digest": _short_digest,
         "options": _options,
     }
-    return environment
+    return made
 
 
 def _short_digest(digest: str | None) -> Markup:

@@ -30,6 +30,14 @@ def number(value: float | None, *, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}".replace("-", MINUS)
 
 
+def plain(value: float | None) -> str:
+    """A measured number with three significant digits at least, without a power: `1,024`, `0.0123`."""
+    if value is None:
+        return "–"
+    whole = abs(value) >= 100 or float(value).is_integer()
+    return (f"{value:,.0f}" if whole else f"{value:.3g}").replace("-", MINUS)
+
+
 def with_interval(quantity: dict[str, Any], *, digits: int = 3) -> str:
     """Estimate and interval: `0.891 (0.840 to 0.932)`."""
     if quantity["estimate"] is None:

@@ -40,7 +40,7 @@ def gather(
     }
     if facts:
         evidence |= {
-            "quality": flag_counts(facts),
+            "quality": flag_counts(records, facts),
             "same_pixels": exact_duplicates(records, by="pixels_sha256"),
             "near_duplicates": near_duplicates(records, facts),
             "fingerprint": fingerprint(records, facts),

@@ -68,10 +68,13 @@ def _of_field(records: Sequence[Record], name: str, *, num_impossible: int) -> d
     return entry
 
 
-def flag_counts(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """By flag how many images have it, and the first of their ids."""
+def flag_counts(
+    records: Sequence[Record], facts: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """By flag, of a record's `quality` or its facts, how many images have it, and the first of their ids."""
     ids = defaultdict(list)
-    for identity in sorted(facts):
-        for flag in facts[identity].get("flags", ()):
-            ids[flag].append(identity)
+    for record in sorted(records, key=lambda record: record["id"]):
+        known = facts.get(record["id"], {})
+        for flag in {*record.get("quality", ()), *known.get("flags", ())}:
+            ids[flag].append(record["id"])
     return {flag: {"count": len(ids[flag]), "ids": ids[flag][:MAX_IDS]} for flag in sorted(ids)}

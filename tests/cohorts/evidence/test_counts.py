@@ -55,7 +55,9 @@ def test_fields_that_are_missing_or_impossible() -> None:
 
 def test_flags_are_counted_and_their_ids_bounded() -> None:
     described = {f"{k:016x}": facts(9, flags=["tiny"] + ["blank"] * (k == 3)) for k in range(100)}
-    found = flag_counts(described)
+    records = [record(k, quality=["burned-in"] * (k == 5)) for k in range(100)]
+    found = flag_counts(records, described)
+    assert found["burned-in"]["ids"] == [f"{5:016x}"]
     assert found["blank"] == {"count": 1, "ids": [f"{3:016x}"]}
     assert found["tiny"]["count"] == 100
     assert len(found["tiny"]["ids"]) == MAX_IDS
