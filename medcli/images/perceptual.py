@@ -7,14 +7,16 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from medcli.images.quality import sample_slices
+from medcli.images.quality import has_few_values, sample_slices
 
 THUMBNAIL_SIDE = 96
 DETAIL_SIDE = 16
 
 
 def perceptual_hashes(pixels: np.ndarray, *, is_volume: bool) -> dict[str, str] | None:
-    """Two independent hashes of an image or of the central slice of a volume; None when it is constant.
+    """Two independent hashes of an image or of the central slice of a volume.
+
+    None when it holds at most four values: constant images and masks look like too many others.
 
     Args:
         pixels: [height, width(, channels)], of a volume with slices first; finite.
@@ -25,9 +27,10 @@ def perceptual_hashes(pixels: np.ndarray, *, is_volume: bool) -> dict[str, str] 
 
     Reference: Zauner, Implementation and benchmarking of perceptual image hash functions, 2010, 3.2.1.
     """
-    grey = _grey_8_bit(_central(pixels) if is_volume else pixels)
-    if grey.min() == grey.max():
+    plane = _central(pixels) if is_volume else pixels
+    if has_few_values(plane):
         return None
+    grey = _grey_8_bit(plane)
     image = Image.fromarray(grey)
     return {
         "phash": str(imagehash.phash(image)),

@@ -24,6 +24,9 @@ BLANK_SHARE, BLANK_RANGE = 0.005, 0.02
 
 TINY_SIDE = 32
 
+FEW_VALUES = 4
+"""An image of so few values or less is no picture but a mask, or a shape; its statistics mean nothing."""
+
 
 def describe(pixels: np.ndarray, *, is_volume: bool, bits: int) -> dict[str, Any]:
     """Plain values that say what an image is like.
@@ -38,7 +41,7 @@ def describe(pixels: np.ndarray, *, is_volume: bool, bits: int) -> dict[str, Any
         `dtype`, `bits`; `low` and `high` (the range), `percentiles` (of `PERCENTILES`), `mean`, `std`;
         `dark_share` and `bright_share` (of pixels at either end of the range); `contrast` (standard deviation
         between the outer percentiles, 0 to 0.5) and `noise` (standard deviation of noise there, 0 to 1), None
-        where these are equal; `flags`, sorted: blank, clipped, constant, tiny.
+        where these are equal or values few; `flags`, sorted: blank, clipped, constant, few-values, tiny.
     """
     axis = 1 if is_volume else 0
     size, channels = pixels.shape[: axis + 2], math.prod(pixels.shape[axis + 2 :])
@@ -65,14 +68,15 @@ def describe(pixels: np.ndarray, *, is_volume: bool, bits: int) -> dict[str, Any
         "noise": None,
     }
     bottom, top = float(percentiles[0]), float(percentiles[-1])
-    if top > bottom:
+    is_shape = low != high and has_few_values(values)
+    if top > bottom and not is_shape:
         facts["contrast"] = _short(np.clip((values - bottom) / (top - bottom), 0, 1).std())
         facts["noise"] = _short(min(1.0, noise_deviation(planes[len(planes) // 2]) / (top - bottom)))
-    is_unsigned = pixels.dtype.kind == "u"
-    full = float((1 << bits) - 1) if is_unsigned else float(high) - float(low)
-    facts["flags"] = _flags(planes, values, low=low, high=high, full=max(full, float(high) - float(low)))
-    if min(size[-2:]) < TINY_SIDE:
-        facts["flags"] = sorted([*facts["flags"], "tiny"])
+    full = float(high) - float(low)
+    if pixels.dtype.kind == "u":
+        full = max(full, float((1 << bits) - 1))
+    flags = ["few-values"] if is_shape else _flags(planes, values, low=low, high=high, full=full)
+    facts["flags"] = sorted([*flags, "tiny"] if min(size[-2:]) < TINY_SIDE else flags)
     return facts
 
 
@@ -82,6 +86,12 @@ def sample_slices(volume: np.ndarray, *, num: int = MAX_SLICES) -> list[np.ndarr
     if count <= num:
         return list(volume)
     return [volume[int((k + 0.5) * count / num)] for k in range(num)]
+
+
+def has_few_values(values: np.ndarray) -> bool:
+    """Whether at most four different values occur."""
+    part = values.ravel()
+    return len(np.unique(part[: 1 << 12])) <= FEW_VALUES and len(np.unique(part)) <= FEW_VALUES
 
 
 def noise_deviation(plane: np.ndarray) -> float:

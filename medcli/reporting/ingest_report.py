@@ -20,6 +20,7 @@ FLAGS = {
     "constant": "every pixel has the same value",
     "blank": "nearly every pixel has the same value: hardly any content",
     "clipped": "more than 5 % of the middle is at the darkest or brightest value",
+    "few-values": "at most four different values: a mask or a shape, no picture",
     "tiny": "the shorter side has less than 32 pixels",
 }
 NAMES = {
@@ -169,9 +170,12 @@ def _findings(evidence: Mapping[str, Any], rejected: Sequence[Any]) -> list[str]
                 plural = noun.replace("set", "sets").replace("pair", "pairs") if number > 1 else noun
                 verb = what if number > 1 else what.replace("have", "has").replace("look ", "looks ")
                 lines.append(f"{number:,} {plural} {verb}, {words}.")
-    for flag in ("constant", "blank", "clipped"):
+    for flag in ("constant", "blank", "clipped", "few-values"):
         if number := evidence.get("quality", {}).get(flag, {}).get("count"):
-            lines.append(f"{count(number, 'image')} {'is' if number == 1 else 'are'} {flag}.")
+            verb = "holds" if flag == "few-values" else "is"
+            plural = "hold" if flag == "few-values" else "are"
+            words = "at most four values: masks?" if flag == "few-values" else f"{flag}."
+            lines.append(f"{count(number, 'image')} {verb if number == 1 else plural} {words}")
     for name, entry in evidence["fields"].items():
         if number := entry["impossible"]:
             lines.append(f"{count(number, 'value')} of {name} made no sense and {_was(number)} left out.")

@@ -60,7 +60,8 @@ def test_different_pictures_are_far() -> None:
     assert min(distance(a, b, name="dhash") for a, b in pairs) > 60
 
 
-def test_a_constant_image_has_no_hash() -> None:
+def test_constant_images_and_masks_have_no_hash() -> None:
+    assert perceptual_hashes(np.eye(50, dtype=np.uint8), is_volume=False) is None
     assert perceptual_hashes(np.full((50, 50), 3, np.uint16), is_volume=False) is None
 
 

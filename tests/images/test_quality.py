@@ -18,11 +18,13 @@ def smooth(side: int = 64) -> np.ndarray:
 def test_a_hand_worked_image() -> None:
     pixels = np.zeros((40, 50), np.uint8)
     pixels[:20] = 100
+    pixels[10, 10:14] = (97, 98, 99, 99)
     facts = describe(pixels, is_volume=False, bits=8)
     assert facts["size"] == [40, 50]
-    assert (facts["low"], facts["high"], facts["mean"], facts["std"]) == (0, 100, 50, 50)
-    assert (facts["dark_share"], facts["bright_share"], facts["contrast"]) == (0.5, 0.5, 0.5)
-    assert facts["noise"] == 0
+    assert (facts["low"], facts["high"], facts["mean"]) == (0, 100, 49.9965)
+    assert (facts["dark_share"], facts["bright_share"]) == (0.5, 0.498)
+    assert facts["contrast"] == pytest.approx(0.5, abs=0.001)
+    assert facts["noise"] < 0.03
     json.dumps(facts, allow_nan=False)
 
 
@@ -35,7 +37,7 @@ def test_a_constant_image_is_called_so_and_nothing_else(dtype: type) -> None:
 
 def test_a_nearly_empty_image_is_blank() -> None:
     pixels = np.full((100, 100), 30, np.uint8)
-    pixels[:3, :3] = 255
+    pixels[:3, :3] = np.arange(9).reshape(3, 3) * 20 + 90
     assert describe(pixels, is_volume=False, bits=8)["flags"] == ["blank"]
 
 
@@ -46,6 +48,21 @@ def test_background_is_not_clipping_but_a_burnt_out_middle_is() -> None:
     burnt = smooth(100)
     burnt[40:60, 40:60] = 255
     assert describe(burnt.astype(np.uint8), is_volume=False, bits=8)["flags"] == ["clipped"]
+
+
+def test_a_mask_is_told_from_a_picture() -> None:
+    mask = np.zeros((80, 80), np.uint8)
+    mask[20:60, 20:60] = 255
+    facts = describe(mask, is_volume=False, bits=8)
+    assert facts["flags"] == ["few-values"]
+    assert facts["contrast"] is facts["noise"] is None
+
+
+def test_three_equal_channels_are_one() -> None:
+    grey = smooth(50).astype(np.uint8)
+    facts = describe(grey, is_volume=False, bits=8)
+    assert describe(grey[..., None].repeat(3, axis=2), is_volume=False, bits=8) == facts
+    assert describe(np.stack([grey, grey, grey // 2], axis=2), is_volume=False, bits=8)["channels"] == 3
 
 
 def test_a_small_image_is_tiny_whatever_else_it_is() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -76,14 +77,14 @@ def _choices(evidence: Facts, facts: Facts, *, modality: str) -> Iterator[Choice
 
 def _size(facts: Facts) -> Choice:
     low, middle, high = facts["sides"]
-    known = f"shorter sides are {low:g} to {high:g}, {middle:g} in the median"
+    known = f"shorter sides are {low:.0f} to {high:.0f}, {middle:.0f} in the median"
     if middle >= SIDE:
         return (
             "size",
             str(SIDE),
             f"{known}; 224 is what most pretrained networks saw, small findings need more",
         )
-    side = max(32, int(middle // 32) * 32)
+    side = max(32, math.ceil(middle / 16) * 16)
     return "size", str(side), f"{known}; enlarging would add no detail"
 
 
@@ -111,7 +112,7 @@ def _brightness(facts: Facts, *, modality: str, is_colour: bool) -> Iterator[Cho
         yield "normalize", '"zscore"', "MR has no units: each image is scaled by its own tissue"
         yield "foreground", "true", "the empty space around the head or body would shift the mean"
     else:
-        reason = f"ranges differ: the brightest are {_spread(facts['high'])}; percentiles ignore outliers"
+        reason = f"percentiles ignore outliers; the brightest pixels are {_spread(facts['high'])}"
         yield "normalize", '"percentile"', reason
 
 
@@ -139,9 +140,9 @@ def _geometry(evidence: Facts, facts: Facts) -> Iterator[Choice]:
 
 def _warnings(evidence: Facts, facts: Facts) -> Iterator[str]:
     quality = evidence.get("quality", {})
-    for flag in ("constant", "blank", "clipped"):
+    for flag in ("constant", "blank", "clipped", "few-values"):
         if flag in quality:
-            yield f"# Note: {quality[flag]['count']} images are {flag}; the evidence lists their ids."
+            yield f"# Note: flagged {flag}: {quality[flag]['count']} of the images; the evidence lists them."
     kinds = [number for number, count in facts["channels"].items() if count]
     if len(kinds) > 1:
         yield f"# Note: images have {' or '.join(kinds)} channels; those that do not fit will be rejected."

@@ -52,7 +52,7 @@ def test_skin_images_keep_their_colour() -> None:
 
 def test_small_images_are_not_enlarged() -> None:
     assert recipe(size=[64, 64])["size"] == 64
-    assert recipe(size=[100, 70])["size"] == 64
+    assert recipe(size=[100, 70])["size"] == 80
     assert recipe(size=[28, 28])["size"] == 32
 
 
