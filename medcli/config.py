@@ -253,7 +253,17 @@ class PreprocessConfig:
     clahe_clip: float = 2.0
     clahe_tiles: int = 8
     when: When = When.always
+    part: str | None = place()
     max_rejects: str | None = place()
+
+
+@dataclass(frozen=True)
+class MergeConfig:
+    """Which parts become which shard."""
+
+    shard: Path = place(Path("out.h5"))
+    parts: tuple[str, ...] = place(())
+    output: Path | None = place()
 
 
 @dataclass(frozen=True)

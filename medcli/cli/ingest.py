@@ -10,7 +10,7 @@ import typer
 from medcli.cli.command import invocation, planned_only
 from medcli.cli.options import Jobs, KeyFile, MaxRejects, Output
 from medcli.cli.output import deliver, exit_for_rejects
-from medcli.config import IngestConfig, Layout, Task, Unmatched
+from medcli.config import IngestConfig, Layout, Series, Task, Unmatched
 
 EXAMPLES = [
     ("a table in the documented form", "medcli ingest --labels phantoms/labels.csv phantoms/ -o cohort.json"),
@@ -25,7 +25,9 @@ EXAMPLES = [
 def ingest(
     source: Annotated[Path, typer.Argument(metavar="IN/", help="Folder of images")],
     output: Output = IngestConfig.output,
-    layout: Annotated[Layout | None, typer.Option(help="What the folder is [table with --labels]")] = None,
+    layout: Annotated[
+        Layout | None, typer.Option(metavar="LAYOUT", help="What the folder is, see the manual [detected]")
+    ] = None,
     labels: Annotated[Path | None, typer.Option(metavar="TABLE", help="CSV or TSV, a row an image")] = None,
     delimiter: Annotated[
         str | None, typer.Option(metavar="CHAR", help="Between the table's cells [by its name: , or tab]")
@@ -58,6 +60,9 @@ def ingest(
     view: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the view")] = IngestConfig.view,
     age: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the age in years")] = IngestConfig.age,
     sex: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the sex")] = IngestConfig.sex,
+    part: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the official part")] = (
+        IngestConfig.part
+    ),
     mask: Annotated[
         str, typer.Option(metavar="COLUMN", help="Column of the mask's path")
     ] = IngestConfig.mask,
@@ -68,6 +73,15 @@ def ingest(
     unmatched: Annotated[
         Unmatched, typer.Option(help="Files without a row and rows without a file: reject or leave out")
     ] = IngestConfig.unmatched,
+    labels_only: Annotated[
+        bool, typer.Option("--labels-only", help="Rows become records; no image is looked for")
+    ] = IngestConfig.labels_only,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Headers only: pixels are neither decoded nor compared")
+    ] = IngestConfig.quick,
+    series: Annotated[
+        Series, typer.Option(help="Slices of a DICOM series: one volume, or each an image")
+    ] = IngestConfig.series,
     max_rejects: MaxRejects = IngestConfig.max_rejects,
     jobs: Jobs = IngestConfig.jobs,
 ) -> None:

@@ -29,11 +29,13 @@ class Listing:
     Attributes:
         files: Paths of regular files relative to the folder, with `/`, sorted by their bytes.
         odd: Path and reason code of every link or special file that is not followed.
+        others: Paths of what is no input because of how it is called, but for hidden files; sorted likewise.
         ignored: Number of files a suffix (or name), that are no inputs because of how they are called.
     """
 
     files: list[str] = field(default_factory=list)
     odd: list[tuple[str, str]] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
     ignored: dict[str, int] = field(default_factory=dict)
 
 
@@ -64,11 +66,14 @@ def list_files(root: Path) -> Listing:
                 folders.append(f"{relative}/")
             elif word := _ignored_as(entry.name):
                 listing.ignored[word] = listing.ignored.get(word, 0) + 1
+                if word != "hidden" and not _odd_code(root, entry):
+                    listing.others.append(relative)
             elif code := _odd_code(root, entry):
                 listing.odd.append((relative, code))
             else:
                 listing.files.append(relative)
     listing.files.sort(key=os.fsencode)
+    listing.others.sort(key=os.fsencode)
     listing.odd.sort(key=lambda item: os.fsencode(item[0]))
     listing.ignored = dict(sorted(listing.ignored.items()))
     return listing

@@ -41,6 +41,13 @@ _BOX = {
             "maxItems": 2,
             "description": "First and last slice, of a volume",
         },
+        "frame": {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 1},
+            "minItems": 2,
+            "maxItems": 2,
+            "description": "Width and height of the image that the box was drawn on, where it is another",
+        },
     },
 }
 

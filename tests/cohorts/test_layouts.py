@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -14,21 +13,11 @@ from medcli.cohorts.layouts import LAYOUTS, Cohort
 from medcli.cohorts.layouts.keys import match_keys, normalize_key, stem
 from medcli.config import IngestConfig, Layout, Task, Unmatched
 from medcli.errors import DataError, UsageError
-
-
-@dataclass
-class Rows:
-    columns: list[str]
-    rows: list[list[str]] = field(default_factory=list)
-
-
-def table(text: str) -> Rows:
-    lines = [line.strip().split(",") for line in text.strip().splitlines()]
-    return Rows(lines[0], lines[1:])
+from tests.cohorts.folder import MemoryFolder, Rows, table
 
 
 def read(files: list[str], rows: Rows, **options: Any) -> Cohort:
-    return LAYOUTS[Layout.table](files, IngestConfig(**options), rows)
+    return LAYOUTS[Layout.table].read(MemoryFolder(files, given=rows), IngestConfig(**options))
 
 
 def labels(cohort: Cohort) -> dict[str, dict[str, int]]:
@@ -44,7 +33,7 @@ def codes(cohort: Cohort) -> dict[str, str]:
 
 def test_class_folders() -> None:
     files = ["glioma/a.png", "glioma/deep/b.png", "normal/a.png", "stray.png"]
-    cohort = LAYOUTS[Layout.class_folders](files, IngestConfig(), None)
+    cohort = LAYOUTS[Layout.class_folders].read(MemoryFolder(files), IngestConfig())
     assert cohort.task == {"type": "multiclass", "classes": ["glioma", "normal"]}
     assert labels(cohort) == {
         "glioma/a.png": {"glioma": 1},
@@ -56,7 +45,7 @@ def test_class_folders() -> None:
 
 def test_binary_class_folders_name_the_positive_one() -> None:
     config = IngestConfig(task=Task.binary, classes=("tumour",))
-    cohort = LAYOUTS[Layout.class_folders](["normal/1", "odd/2", "tumour/3"], config, None)
+    cohort = LAYOUTS[Layout.class_folders].read(MemoryFolder(["normal/1", "odd/2", "tumour/3"]), config)
     assert cohort.task == {"type": "binary", "classes": ["tumour"]}
     assert labels(cohort) == {"normal/1": {"tumour": 0}, "odd/2": {"tumour": 0}, "tumour/3": {"tumour": 1}}
 
@@ -73,12 +62,12 @@ def test_binary_class_folders_name_the_positive_one() -> None:
 )
 def test_class_folders_that_contradict_the_task(options: dict, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        LAYOUTS[Layout.class_folders](["a/1", "b/2"], IngestConfig(**options), None)
+        LAYOUTS[Layout.class_folders].read(MemoryFolder(["a/1", "b/2"]), IngestConfig(**options))
 
 
 def test_one_class_is_no_task() -> None:
     with pytest.raises(DataError, match="at least 2"):
-        LAYOUTS[Layout.class_folders](["a/1", "a/2"], IngestConfig(), None)
+        LAYOUTS[Layout.class_folders].read(MemoryFolder(["a/1", "a/2"]), IngestConfig())
 
 
 # --- tables: labels

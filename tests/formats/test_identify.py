@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from medcli.errors import DataError
 from medcli.formats.codes import CODES
-from medcli.formats.image import decode, digest_and_scan, scan
+from medcli.formats.image import decode, examine_source, scan
 from medcli.store.digests import sha256_bytes
 from tests.formats.make import dicom_bytes, image_bytes, nifti_bytes, ramp
 
@@ -87,8 +87,9 @@ def test_the_name_does_not_matter_and_the_digest_is_of_the_bytes(tmp_path: Path)
     content = image_bytes(ramp())
     path = tmp_path / "looks-like.nii.gz"
     path.write_bytes(content)
-    digest, header = digest_and_scan(path)
-    assert (digest, header.kind) == (sha256_bytes(content), "png")
+    found = examine_source(tmp_path, {"path": path.name}, is_quick=True)
+    digest = found.sha256
+    assert (digest, found.header.kind, found.image) == (sha256_bytes(content), "png", None)
     assert decode(path, sha256=digest).bits == 8
     path.write_bytes(image_bytes(ramp() + 1))
     with pytest.raises(DataError) as caught:

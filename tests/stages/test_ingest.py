@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,14 @@ def ingest(root: Path, key_file: Path, *, notes: Notes | None = None, **options:
     return manifest
 
 
+def ingest_beside(
+    root: Path, place: Path, key_file: Path, *, notes: Notes | None = None, **options: Any
+) -> Manifest:
+    """Ingest a folder that nothing may be written to."""
+    config = IngestConfig(source=root, output=place / "m.json", key_file=key_file, **options)
+    return run(config, progress=notes or Notes())
+
+
 def names(manifest: Manifest) -> dict[str, str]:
     """Record or reject id to what the private map says."""
     assert manifest.sources is not None
@@ -83,7 +92,7 @@ def reject_codes(manifest: Manifest) -> dict[str, str]:
 
 
 def test_a_bare_folder(folder: Path, key_file: Path) -> None:
-    manifest = ingest(folder, key_file)
+    manifest = ingest(folder, key_file, quick=True)
     assert manifest.task is None
     assert manifest.rejected == []
     assert sorted(names(manifest).values()) == ["CANARY-folder/film.dcm", "a.png", "b", "c.tif", "d.nii"]
@@ -176,7 +185,7 @@ def test_a_table(folder: Path, key_file: Path) -> None:
         b"gone.png,p1,,,,,0\r\n"
     )
     notes = Notes()
-    manifest = ingest(folder, key_file, labels=table, notes=notes)
+    manifest = ingest(folder, key_file, labels=table, notes=notes, quick=True)
     film, png, jpeg = manifest.records
     assert manifest.task == {"type": "multilabel", "classes": ["Edema"]}
     assert film["patient"] == png["patient"] == keyed_hash("p9", key=bytes.fromhex(KEY), kind="patient")
@@ -312,14 +321,78 @@ def test_a_table_of_112_120_rows(tmp_path: Path, key_file: Path) -> None:
     assert {record["view"] for record in manifest.records} == {"AP", "PA"}
 
 
+def test_equal_pixels_in_other_files_are_found(tmp_path: Path, key_file: Path) -> None:
+    root = tmp_path / "in"
+    root.mkdir()
+    pixels = ramp(64, 48)
+    (root / "a.png").write_bytes(image_bytes(pixels))
+    (root / "b.tif").write_bytes(image_bytes(pixels, kind="TIFF"))
+    (root / "c.png").write_bytes(image_bytes(pixels[::-1].copy()))
+    manifest = ingest(root, key_file)
+    first, second, third = manifest.records
+    assert first["sha256"] != second["sha256"]
+    assert first["pixels_sha256"] == second["pixels_sha256"] != third["pixels_sha256"]
+    assert manifest.evidence is not None
+    assert manifest.evidence["same_pixels"]["sets"] == 1
+
+
+def test_rows_without_images(tmp_path: Path, key_file: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("path,patient,label,part\na.png,p,x,train\nb.png,q,y,test\n")
+    manifest = ingest(tmp_path, key_file, labels=table, labels_only=True)
+    assert [record["labels"] for record in manifest.records] == [{"x": 1}, {"y": 1}]
+    assert [record["part"] for record in manifest.records] == ["train", "test"]
+    assert all("sha256" not in record for record in manifest.records)
+    assert manifest.sources is None
+
+
 @pytest.mark.realdata
-def test_a_dicom_series(tmp_path: Path, key_file: Path) -> None:
-    root = real_data("gbm_dicom")
-    config = IngestConfig(source=root, output=tmp_path / "m.json", key_file=key_file)
-    manifest = run(config)
-    assert (len(manifest.records), len(manifest.rejected)) == (len(list(root.rglob("*.dcm"))), 0)
-    assert len({record["patient"] for record in manifest.records}) == 1
+def test_all_findings_of_chestxray14(tmp_path: Path, key_file: Path) -> None:
+    notes = Notes()
+    manifest = ingest_beside(real_data("chestxray14"), tmp_path, key_file, notes=notes, labels_only=True)
+    assert notes.said[0] == "layout: chestxray14 (Data_Entry_2017_v2020.csv.gz)"
+    counts = Counter(name for record in manifest.records for name, value in record["labels"].items() if value)
+    assert (len(manifest.records), len({record["patient"] for record in manifest.records})) == (
+        112_120,
+        30_805,
+    )
+    assert sum(not any(record["labels"].values()) for record in manifest.records) == 60_361
+    assert counts == {
+        "Infiltration": 19_894,
+        "Effusion": 13_317,
+        "Atelectasis": 11_559,
+        "Nodule": 6_331,
+        "Mass": 5_782,
+        "Pneumothorax": 5_302,
+        "Consolidation": 4_667,
+        "Pleural_Thickening": 3_385,
+        "Cardiomegaly": 2_776,
+        "Emphysema": 2_516,
+        "Edema": 2_303,
+        "Fibrosis": 1_686,
+        "Pneumonia": 1_431,
+        "Hernia": 227,
+    }
+
+
+@pytest.mark.realdata
+def test_four_series_of_one_case_are_one_volume(tmp_path: Path, key_file: Path) -> None:
+    manifest = ingest_beside(real_data("gbm_dicom"), tmp_path, key_file)
+    (record,) = manifest.records
+    assert manifest.rejected == []
+    assert len(record["spacing_mm"]) == 3
+    assert manifest.sources is not None
+    source = read_sources(manifest.sources)[1][record["id"]]
+    assert len({len(channel["series"]) for channel in source["channels"]}) == 1
+    assert len(source["channels"]) == 4
     assert "Patient" not in json.dumps(manifest.records)
+
+
+@pytest.mark.realdata
+def test_an_archive_keeps_its_official_parts(tmp_path: Path, key_file: Path) -> None:
+    manifest = ingest_beside(real_data("adrenalmnist3d"), tmp_path, key_file, quick=True)
+    assert Counter(record["part"] for record in manifest.records) == {"train": 1188, "val": 98, "test": 298}
+    assert manifest.task == {"type": "binary", "classes": ["hyperplasia"]}
 
 
 def test_a_folder_that_cannot_be_written_is_found_before_the_work(folder: Path, key_file: Path) -> None:

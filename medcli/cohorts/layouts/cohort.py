@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from medcli.config import Task
 from medcli.errors import DataError, UsageError
 from medcli.store.sources import Source
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MAX_CLASSES = 1000
 MAX_CLASS_NAME = 256
@@ -62,12 +66,15 @@ class Folder(Protocol):
         """One of `others` as a table; .csv, .tsv, also gzipped."""
 
     def content(self, name: str) -> bytes:
-        """All bytes of one file, up to a limit; gzip is inflated."""
+        """All bytes of one file, up to a limit."""
+
+    def array(self, name: str, member: str) -> np.ndarray:
+        """One array of an archive (NPZ)."""
 
     def source(self, name: str) -> Source:
         """Where the pixels of an input are."""
 
-    def series(self) -> dict[str, Series]:
+    def series(self) -> Mapping[str, Series]:
         """Inputs that are series, by name."""
 
 

@@ -6,12 +6,12 @@ in/
 
 from __future__ import annotations
 
-from medcli.cohorts.layouts.cohort import Cohort, Entry, Rows
+from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder
 from medcli.config import IngestConfig
 
 
-def read_files(files: list[str], config: IngestConfig, table: Rows | None) -> Cohort:
-    """All files without labels."""
-    assert table is None, "the stage gives a table only to the layout that reads one"
+def read(folder: Folder, config: IngestConfig) -> Cohort:
+    """All files and series without labels."""
+    assert folder.labels() is None, "the stage gives a table only to the layouts that read one"
     assert config.task is None, "the stage refuses --task without labels"
-    return Cohort(task=None, entries=[Entry(path) for path in files])
+    return Cohort(task=None, entries=[Entry(path) for path in folder.inputs])

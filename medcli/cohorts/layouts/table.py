@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from medcli.cohorts.layouts.cohort import Cohort, Entry, Refusal, Rows
+from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder, Refusal, Rows
 from medcli.cohorts.layouts.columns import find_column, optional_columns
 from medcli.cohorts.layouts.keys import Matching, match_keys, normalize_key
 from medcli.cohorts.layouts.labels import LabelReader, read_labels
@@ -18,7 +18,7 @@ from medcli.config import IngestConfig, Unmatched
 from medcli.errors import DataError
 
 IDENTITIES = ("patient", "group")
-FIELDS = ("site", "device", "view", "age", "sex")
+FIELDS = ("site", "device", "view", "age", "sex", "part")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class _Columns:
         return [self.key, *self.labels.columns, *roles, *mask]
 
 
-def read_table_rows(files: list[str], config: IngestConfig, table: Rows | None) -> Cohort:
+def read(folder: Folder, config: IngestConfig) -> Cohort:
     """Files with what their rows say; the order of rows does not matter.
 
     Rows that say the same of a file count once. Files that masks name are no inputs. A row without a file
@@ -46,7 +46,9 @@ def read_table_rows(files: list[str], config: IngestConfig, table: Rows | None) 
         UsageError: If a declared column is absent or options contradict each other.
         DataError: If keys are ambiguous, or no row has a file.
     """
+    table = folder.labels()
     assert table is not None, "the stage refuses this layout without --labels"
+    files = folder.inputs
     columns = _find_columns(config, table)
     cohort = Cohort(columns.labels.task, [])
     rows = _group_rows(table, columns, cohort)
@@ -57,11 +59,14 @@ def read_table_rows(files: list[str], config: IngestConfig, table: Rows | None) 
         if columns.mask is not None
     }
     matching = match_keys(rows, [path for path in files if path not in masks])
-    if rows and files and not matching.files:
+    if rows and files and not matching.files and not config.labels_only:
         raise DataError(
             f"no row of the table has a file below the folder (column {config.key!r})",
             hint="--key names the column with paths, file names, or file names without extension",
         )
+    if config.labels_only:
+        _admit_rows(cohort, rows, columns)
+        return cohort
     cohort.notes.append(f"rows are matched to files by {matching.rule}")
     known = frozenset(files)
     for key, group in rows.items():
@@ -124,12 +129,19 @@ def _admit(
     elif mask and mask not in files:
         cohort.refusals.append(Refusal(path, "table/bad-mask", "its mask is no file below the folder"))
     else:
-        cells = {
-            group: {name: row[column] for name, column in positions.items() if row[column]}
-            for group, positions in vars(columns).items()
-            if group in {"identities", "fields", "kept"}
-        }
-        cohort.entries.append(Entry(path, labels, mask=mask, **cells))
+        identities, fields, kept = (
+            {name: row[column] for name, column in positions.items() if row[column]}
+            for positions in (columns.identities, columns.fields, columns.kept)
+        )
+        cohort.entries.append(Entry(path, labels, identities, fields, kept, mask))
+
+
+def _admit_rows(cohort: Cohort, rows: dict[str, list[list[str]]], columns: _Columns) -> None:
+    """Every row, without looking for its file."""
+    for key, group in rows.items():
+        mask = normalize_key(group[0][columns.mask]) if columns.mask is not None else ""
+        _admit(cohort, key, group, columns=columns, files=frozenset({mask}))
+    cohort.entries.sort(key=lambda entry: entry.path)
 
 
 def _settle_unmatched(

@@ -1,0 +1,141 @@
+"""Layout `brats`: brain tumours, four MR sequences a case as channels in the order t1, t1ce, t2, flair.
+
+in/
+  HGG/Case_001/Case_001_t1.nii.gz  ..._t1ce...  ..._t2...  ..._flair...  ..._seg.nii.gz
+  LGG/Case_002/...                    or -t1n, -t1c, -t2w, -t2f, -seg (from 2023 on)
+  name_mapping.csv                    grade of each case, where folders do not say it
+  survival_info.csv                   age and survival, when there
+  Case_003/T1pre/*.dcm  T1post/  T2/  FLAIR/      DICOM series whose folders are called so
+
+Reference: Menze et al., BraTS, IEEE Transactions on Medical Imaging 2015.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder, Refusal, make_task
+from medcli.cohorts.layouts.published import absent, find
+from medcli.config import IngestConfig, Task
+from medcli.store.sources import Source
+
+SEQUENCES = ("t1", "t1ce", "t2", "flair")
+GRADES = ("HGG", "LGG")
+_SPELLINGS = {
+    **dict.fromkeys(("t1", "t1n", "t1pre"), "t1"),
+    **dict.fromkeys(("t1ce", "t1c", "t1gd", "t1post"), "t1ce"),
+    **dict.fromkeys(("t2", "t2w"), "t2"),
+    **dict.fromkeys(("flair", "t2f"), "flair"),
+    "seg": "seg",
+}
+_FILE = re.compile(r"(?P<case>.+)[_-](?P<sequence>[a-z0-9]+)\.nii(\.gz)?", re.IGNORECASE)
+_WORDS = re.compile(r"[a-z0-9]+")
+_SUFFIXES = re.compile(r"(reg|registered)$")
+_ID_COLUMNS = (
+    "BraTS_2020_subject_ID",
+    "BraTS_2019_subject_ID",
+    "BraTS21 ID",
+    "Brats20ID",
+    "BraTS19ID",
+    "BraTS18ID",
+)
+
+
+def detect(folder: Folder) -> str:
+    """What shows that this is the set; empty when nothing does."""
+    cases = _cases(folder)
+    whole = [case for case, found in cases.items() if set(SEQUENCES) <= set(found)]
+    return f"{len(whole)} cases of four sequences" if whole and 2 * len(whole) > len(cases) else ""
+
+
+def read(folder: Folder, config: IngestConfig) -> Cohort:
+    """A record a case: four sequences as channels, the segmentation as truth region, the grade as label.
+
+    The grade comes from a folder called HGG or LGG, or from `name_mapping.csv`; without any there is no
+    task. A case that lacks a sequence is refused.
+
+    Raises:
+        DataError: If there is no case.
+    """
+    cases = _cases(folder)
+    if not cases:
+        absent("files such as CASE_t1.nii.gz, or DICOM series in folders such as T1post", layout="brats")
+    grades, ages, kept = _grades(folder), *_survival(folder, config)
+    labels = {case: grades.get(posixpath.basename(case)) or _grade_of_path(case) for case in cases}
+    has_grades = any(labels.values())
+    task = make_task(Task.binary, ["HGG"], source="the layout") if has_grades else None
+    cohort = Cohort(task, [])
+    for case, found in sorted(cases.items()):
+        name = posixpath.basename(case) or "case"
+        if missing := [sequence for sequence in SEQUENCES if sequence not in found]:
+            reason = f"the case has no {', '.join(missing)}"
+            cohort.refusals.append(Refusal(case or name, "layout/incomplete", reason))
+            continue
+        source: Source = {"channels": [folder.source(found[sequence]) for sequence in SEQUENCES]}
+        grade = labels[case]
+        cohort.entries.append(
+            Entry(
+                case or name,
+                {"HGG": int(grade == "HGG")} if grade else {},
+                identities={"patient": name} if case else {},
+                fields={"age": ages[name]} if name in ages else {},
+                kept=kept.get(name, {}),
+                mask=found.get("seg", ""),
+                source=source,
+            )
+        )
+    return cohort
+
+
+def _cases(folder: Folder) -> dict[str, dict[str, str]]:
+    """Folder of each case to its inputs by sequence."""
+    cases: dict[str, dict[str, str]] = {}
+    series = folder.series()
+    for path in folder.inputs:
+        parent, name = posixpath.split(path)
+        match = _FILE.fullmatch(name)
+        sequence = _SPELLINGS.get(match["sequence"].lower()) if match else None
+        if path in series:
+            sequence = _sequence_of_folder(name)
+        if sequence:
+            cases.setdefault(parent, {}).setdefault(sequence, path)
+    return cases
+
+
+def _sequence_of_folder(name: str) -> str | None:
+    """The sequence that a folder of DICOM is called after, such as `36468-FLAIRreg-58706`."""
+    words = [_SUFFIXES.sub("", word) for word in _WORDS.findall(name.lower())]
+    return next((_SPELLINGS[word] for word in words if word in _SPELLINGS and word != "seg"), None)
+
+
+def _grade_of_path(case: str) -> str:
+    return next((part for part in case.split("/") if part in GRADES), "")
+
+
+def _grades(folder: Folder) -> dict[str, str]:
+    """Case to grade, from the table of names."""
+    name = find(folder, r"name_mapping[^/]*\.csv")
+    if not name:
+        return {}
+    table = folder.table(name)
+    if "Grade" not in table.columns:
+        return {}
+    grade = table.columns.index("Grade")
+    keys = [i for i, column in enumerate(table.columns) if column in _ID_COLUMNS]
+    return {row[key]: row[grade] for row in table.rows for key in keys if row[grade] in GRADES}
+
+
+def _survival(folder: Folder, config: IngestConfig) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Case to age, and to the columns of --keep, from the table of survival."""
+    name = find(folder, r"survival_(info|data|evaluation)[^/]*\.csv")
+    if not name:
+        return {}, {}
+    table = folder.table(name)
+    key = next((i for i, column in enumerate(table.columns) if column in _ID_COLUMNS), 0)
+    wanted = [(column, table.columns.index(column)) for column in config.keep if column in table.columns]
+    kept = {row[key]: {column: row[i] for column, i in wanted} for row in table.rows} if wanted else {}
+    if "Age" not in table.columns:
+        return {}, kept
+    age = table.columns.index("Age")
+    return {row[key]: row[age] for row in table.rows}, kept

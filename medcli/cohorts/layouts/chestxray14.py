@@ -1,0 +1,125 @@
+"""Layout `chestxray14`: the chest films of the NIH with their list of findings.
+
+in/
+  Data_Entry_2017.csv        or Data_Entry_2017_v2020.csv, also gzipped
+  images/00000001_000.png    at any depth
+  train_val_list.txt         official parts, when there
+  test_list.txt
+  BBox_List_2017.csv         truth regions, when there
+
+Reference: Wang et al., ChestX-ray8, CVPR 2017; the 14 findings are text-mined from reports.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder, Rows, make_task
+from medcli.cohorts.layouts.published import (
+    absent,
+    by_file_name,
+    chosen_classes,
+    column_of,
+    find,
+    settle_unmatched,
+)
+from medcli.config import IngestConfig, Task
+
+FINDINGS = (
+    *("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", "Emphysema", "Fibrosis"),
+    *("Hernia", "Infiltration", "Mass", "Nodule", "Pleural_Thickening", "Pneumonia", "Pneumothorax"),
+)
+FRAME = (1024, 1024)  # boxes are in pixels of the published films, whatever size those at hand have
+_TABLE = r"Data_Entry_2017[^/]*\.csv(\.gz)?"
+_BOXES = r"BBox_List_2017[^/]*\.csv(\.gz)?"
+_LISTS = {"train": r"train_val_list[^/]*\.txt", "test": r"test_list[^/]*\.txt"}
+_OLD_NAMES = {"Infiltrate": "Infiltration"}  # the list of boxes uses another word than the labels
+
+
+def detect(folder: Folder) -> str:
+    """What shows that this is the set; empty when nothing does."""
+    return find(folder, _TABLE)
+
+
+def read(folder: Folder, config: IngestConfig) -> Cohort:
+    """A record a film: 14 findings, patient, age, sex, view; official parts and boxes when they are there.
+
+    A film whose findings are `No Finding` has 0 in all 14. `train_val` becomes train: `split --official`
+    takes the validation part from it.
+
+    Raises:
+        DataError: If the table or one of its columns is not there.
+    """
+    table = folder.table(find(folder, _TABLE) or absent("Data_Entry_2017*.csv", layout="chestxray14"))
+    classes = chosen_classes(config, FINDINGS)
+    cohort = Cohort(make_task(Task.multilabel, classes, source="the layout"), [])
+    columns = _columns(table)
+    facts: dict[str, dict[str, Any]] = {"part": _official_parts(folder), "boxes": _boxes(folder, classes)}
+    rows = {row[columns["name"]]: row for row in table.rows}
+    files = by_file_name(folder, suffixes=(".png", ".jpg", ".jpeg", ".dcm"))
+    for name, row in rows.items():
+        paths = [name] if config.labels_only else files.get(name, [])
+        labels = _labels(row[columns["findings"]], classes)
+        for path in paths:
+            cohort.entries.append(_entry(path, row, columns, labels=labels, facts=facts, name=name))
+    if not config.labels_only:
+        settle_unmatched(cohort, rows, files, config)
+    return cohort
+
+
+def _columns(table: Rows) -> dict[str, int]:
+    return {
+        "name": column_of(table, "Image Index"),
+        "findings": column_of(table, "Finding Labels"),
+        "patient": column_of(table, "Patient ID"),
+        "age": column_of(table, "Patient Age"),
+        "sex": column_of(table, "Patient Gender", "Patient Sex"),
+        "view": column_of(table, "View Position"),
+    }
+
+
+def _labels(findings: str, classes: list[str]) -> dict[str, int]:
+    named = {_OLD_NAMES.get(name, name) for name in findings.split("|")}
+    return {name: int(name in named) for name in classes}
+
+
+def _entry(
+    path: str,
+    row: list[str],
+    columns: dict[str, int],
+    *,
+    labels: dict[str, int],
+    facts: dict[str, dict[str, Any]],
+    name: str,
+) -> Entry:
+    fields = {field: row[columns[field]] for field in ("age", "sex", "view")}
+    if name in facts["part"]:
+        fields["part"] = facts["part"][name]
+    return Entry(
+        path,
+        labels,
+        identities={"patient": row[columns["patient"]]},
+        fields=fields,
+        boxes=facts["boxes"].get(name, []),
+    )
+
+
+def _official_parts(folder: Folder) -> dict[str, str]:
+    parts: dict[str, str] = {}
+    for part, pattern in _LISTS.items():
+        if name := find(folder, pattern):
+            parts |= dict.fromkeys(folder.content(name).decode("ascii", "replace").split(), part)
+    return parts
+
+
+def _boxes(folder: Folder, classes: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """File name to boxes; the four numbers follow the two columns of names, whatever the header says."""
+    name = find(folder, _BOXES)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in folder.table(name).rows if name else []:
+        finding = _OLD_NAMES.get(row[1], row[1])
+        left, top, width, height = (float(cell) for cell in row[2:6])
+        if finding in classes:
+            box = {"class": finding, "box": [left, top, left + width, top + height], "frame": list(FRAME)}
+            found.setdefault(row[0], []).append(box)
+    return found

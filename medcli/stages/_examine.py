@@ -1,0 +1,69 @@
+"""What a worker process finds out about one input of ingest, as small plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medcli.errors import at
+from medcli.formats.image import Examined, examine_source, pixels_digest
+from medcli.formats.source import SourceHeader, SourceImage
+from medcli.store.sources import Source
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """One input for a worker."""
+
+    root: Path
+    source: Source
+    is_quick: bool
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is known of an input once it was read.
+
+    Attributes:
+        sha256: Digest by the rule of records.
+        header: Fields and patient, raw.
+        pixels_sha256: Digest of the decoded pixels; None of a quick look, which leaves all that follows
+        empty. spacing_mm: Distances of neighbours along the pixel axes.
+        facts: `images.quality.describe` and `images.perceptual.perceptual_hashes`.
+    """
+
+    sha256: str
+    header: SourceHeader
+    pixels_sha256: str | None = None
+    spacing_mm: tuple[float, ...] | None = None
+    facts: dict[str, Any] | None = None
+
+
+def inspect(job: Inspection) -> Findings:
+    """Read, digest, decode and describe one input; called in worker processes.
+
+    Raises:
+        DataError: With the reason code of an input that cannot be used.
+    """
+    with at(job.source.get("path", "")):
+        found = examine_source(job.root, job.source, is_quick=job.is_quick)
+    if found.image is None:
+        return Findings(found.sha256, found.header)
+    return _describe(found, found.image)
+
+
+def _describe(found: Examined, image: SourceImage) -> Findings:
+    from medcli.images.perceptual import perceptual_hashes
+    from medcli.images.quality import describe
+
+    facts = describe(image.pixels, is_volume=image.is_volume, bits=image.bits)
+    facts |= perceptual_hashes(image.pixels, is_volume=image.is_volume) or {}
+    geometry = image.geometry
+    return Findings(
+        found.sha256,
+        found.header,
+        pixels_digest(image.pixels),
+        None if geometry is None else tuple(round(float(side), 6) for side in geometry.spacing_mm),
+        facts,
+    )

@@ -1,0 +1,149 @@
+"""The input folder as layouts see it: inputs, series of slices, tables."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from contextlib import closing
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from medcli.cohorts.layouts import Rows
+from medcli.config import IngestConfig, Series
+from medcli.errors import InputError, at
+from medcli.formats import npz
+from medcli.formats.folders import Listing, list_files
+from medcli.formats.image import read_content
+from medcli.formats.inflate import GZIP, inflate
+from medcli.formats.series import SeriesGroup, group_series, scan_slice
+from medcli.formats.tables import Table, read_table
+from medcli.progress import Progress
+from medcli.store.sources import Source, resolve_inside
+from medcli.workers import run_in_workers
+
+
+class InputFolder:
+    """What lies below the folder that `ingest` was given; a single file is a folder with that file.
+
+    Slices of CT, MR and PET series are found by a first pass over the headers of DICOM files, which is made
+    when a layout first asks for its inputs.
+
+    Raises:
+        InputError: If it does not exist or cannot be listed.
+    """
+
+    def __init__(self, config: IngestConfig, *, progress: Progress) -> None:
+        self._config = config
+        self._progress = progress
+        self.root, self.listing = _list_inputs(config.source)
+        self._tables: dict[str, Table] = {}
+
+    @cached_property
+    def odd(self) -> dict[str, str]:
+        """Links and special files that are not followed, with the reason code."""
+        return dict(self.listing.odd)
+
+    @cached_property
+    def inputs(self) -> list[str]:
+        """Files, and series as one input, and what is odd: that is refused by name."""
+        sliced = {path for group in self._groups.values() for path in group.files}
+        names = [path for path in (*self.listing.files, *self.odd) if path not in sliced]
+        return sorted([*names, *self._groups], key=os.fsencode)
+
+    @property
+    def others(self) -> list[str]:
+        """Files that are no inputs because of how they are called."""
+        return self.listing.others
+
+    @cached_property
+    def given(self) -> Table | None:
+        """The table of --labels."""
+        return (
+            read_table(self._config.labels, delimiter=self._config.delimiter) if self._config.labels else None
+        )
+
+    def labels(self) -> Rows | None:
+        """The table of --labels, as layouts see it."""
+        return self.given
+
+    def table(self, name: str) -> Table:
+        """One of `others` as a table."""
+        if name not in self._tables:
+            self._tables[name] = read_table(resolve_inside(self.root, name))
+        return self._tables[name]
+
+    @property
+    def tables_read(self) -> dict[str, str]:
+        """Digest of every table that a layout read, by name."""
+        return {name: table.sha256 for name, table in sorted(self._tables.items())}
+
+    def content(self, name: str) -> bytes:
+        """All bytes of one file; of a gzipped one those inside."""
+        with at(posixpath.basename(name)):
+            content = read_content(resolve_inside(self.root, name))
+            return inflate(content, wbits=GZIP) if content[:2] == b"\x1f\x8b" else content
+
+    def array(self, name: str, member: str) -> np.ndarray:
+        """One array of an archive."""
+        with at(posixpath.basename(name)):
+            return npz.read_member(resolve_inside(self.root, name), member)
+
+    def source(self, name: str) -> Source:
+        """Where the pixels of an input are."""
+        group = self._groups.get(name)
+        return {"series": list(group.files)} if group else {"path": name}
+
+    def series(self) -> dict[str, SeriesGroup]:
+        """Inputs that are series, by name."""
+        return self._groups
+
+    @cached_property
+    def _groups(self) -> dict[str, SeriesGroup]:
+        if self._config.labels_only or self._config.series is Series.image:
+            return {}
+        candidates = [path for path in self.listing.files if _may_be_dicom(self.root / path)]
+        paths = (resolve_inside(self.root, path) for path in candidates)
+        slices = []
+        with (
+            self._progress.task("headers", len(candidates)) as step,
+            closing(run_in_workers(scan_slice, paths, jobs=self._config.jobs)) as results,  # type: ignore[type-var]
+        ):
+            for path, result in zip(candidates, results, strict=True):
+                if result.value is not None:
+                    slices.append((path, result.value))
+                step()
+        return _named(group_series(slices), candidates)
+
+
+def _named(groups: list[SeriesGroup], files: list[str]) -> dict[str, SeriesGroup]:
+    """Series by folder where it holds nothing else that is DICOM, else by first file."""
+    in_folder: dict[str, int] = {}
+    for path in files:
+        folder = posixpath.dirname(path)
+        in_folder[folder] = in_folder.get(folder, 0) + 1
+    named = {}
+    for group in groups:
+        folders = {posixpath.dirname(path) for path in group.files}
+        folder = next(iter(folders)) if len(folders) == 1 else ""
+        is_alone = bool(folder) and in_folder[folder] == len(group.files)
+        named[folder if is_alone else min(group.files, key=os.fsencode)] = group
+    return named
+
+
+def _may_be_dicom(path: Path) -> bool:
+    """Whether the first bytes are those of a DICOM file with its preamble."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def _list_inputs(source: Path) -> tuple[Path, Listing]:
+    if not source.exists():
+        raise InputError("no such file or folder", where=str(source))
+    if source.is_dir():
+        return source, list_files(source)
+    return source.parent, Listing(files=[source.name] if source.is_file() else [])
