@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
 import numpy as np
 import pytest
 
 from medcli.errors import DataError
 from medcli.images.denoise import denoise
+from medcli.images.noise import estimate_noise
 
 
 def noisy_step(sigma: float, *, channels: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -38,6 +42,59 @@ def test_a_constant_image_and_its_shape_stay(channels: int | None) -> None:
     shape = (20, 30) if channels is None else (20, 30, channels)
     pixels = np.full(shape, 12345, np.uint16)
     assert np.array_equal(denoise(pixels, strength=3.0), pixels)
+
+
+@pytest.mark.parametrize("shape", [(40, 61), (9, 5), (70, 300), (33, 40, 2), (33, 40, 3), (33, 40, 4)])
+@pytest.mark.parametrize("is_deep", [False, True])
+@pytest.mark.parametrize("strength", [3.0, 12.0])
+def test_it_is_opencv_within_one_grey_level(shape: tuple[int, ...], is_deep: bool, strength: float) -> None:
+    random = np.random.default_rng(5)
+    base = cv2.GaussianBlur(random.normal(128, 400, shape), (0, 0), 5).reshape(shape)
+    pixels = (base + random.normal(0, 5, shape)).clip(0, 255).astype(np.uint8)
+    if is_deep:
+        pixels = (pixels * 257.0 + random.integers(-128, 128, shape)).clip(0, 65535).astype(np.uint16)
+    grey = 257 if is_deep else 1
+    theirs = cv2.fastNlMeansDenoising(
+        pixels,
+        h=[strength * grey],
+        templateWindowSize=7,
+        searchWindowSize=21,
+        normType=cv2.NORM_L1 if is_deep else cv2.NORM_L2,
+    )
+    difference = np.abs(denoise(pixels, strength=strength).astype(int) - theirs.reshape(shape)) / grey
+    assert difference.max() <= 1
+    assert difference.sum() <= 3 + 0.01 * difference.size
+
+
+def test_threads_and_repeats_give_the_same_bytes() -> None:
+    images = [np.random.default_rng(i).integers(90, 120, (64, 300)).astype(np.uint8) for i in range(4)]
+    alone = [denoise(image, strength=6.0) for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda image: denoise(image, strength=6.0), images * 2))
+    assert all(np.array_equal(a, b) for a, b in zip(alone * 2, together, strict=True))
+
+
+@pytest.mark.parametrize("sigma", [2.0, 5.0, 12.0])
+def test_noise_is_estimated_and_taken_away(sigma: float) -> None:
+    clean, noisy = noisy_step(sigma)
+    assert estimate_noise(noisy) == pytest.approx(sigma, rel=0.15)
+    assert estimate_noise(noisy.astype(np.uint16) * 257) == pytest.approx(257 * sigma, rel=0.15)
+    assert np.std(denoise(noisy) - clean) < 0.5 * np.std(noisy - clean)
+    assert estimate_noise(np.full((20, 20), 90, np.uint8)) == 0
+
+
+def test_the_bias_of_rician_noise_goes() -> None:
+    sigma, signal = 1500.0, 3000.0
+    random = np.random.default_rng(2)
+    real, imaginary = random.normal(0, sigma, (2, 64, 64))
+    magnitude = np.rint(np.hypot(signal + real, imaginary)).astype(np.uint16)
+    plain = denoise(magnitude, strength=sigma / 257).mean()
+    corrected = denoise(magnitude, strength=sigma / 257, zeros=[0.0]).mean()
+    assert plain > 1.08 * signal
+    assert corrected == pytest.approx(signal, rel=0.05)
+    # A ramp that moved black moves the zero with it.
+    shifted = denoise(magnitude + np.uint16(900), strength=sigma / 257, zeros=[900.0]).mean()
+    assert shifted - 900 == pytest.approx(corrected, rel=0.01)
 
 
 def test_only_unsigned_pixels_and_positive_strengths() -> None:
