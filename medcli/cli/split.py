@@ -13,6 +13,7 @@ from medcli.config import SplitBy, SplitConfig
 
 EXAMPLES = [
     ("80-10-10 by patient", "medcli split cohort.json -o splits.json"),
+    ("the parts that a published set names", "medcli split --official official.json -o splits.json"),
     ("other shares, from a shard", "medcli split --shares 70,15,15 out.h5 -o splits.json"),
 ]
 
@@ -27,6 +28,9 @@ def split(
     source: Source = SplitConfig.source,
     output: Output = SplitConfig.output,
     by: By = SplitConfig.by,
+    official: Annotated[
+        bool, typer.Option("--official", help="Keep the parts that the source names")
+    ] = SplitConfig.official,
     shares: Shares = SplitConfig.shares,
     seed: Seed = SplitConfig.seed,
 ) -> None:
@@ -34,6 +38,10 @@ def split(
 
     All images of a patient, and of a group such as a lesion, go to one part. Classes are stratified, also
     with many labels an image; how far each class is from its share is written into the manifest.
+
+    Files with the same bytes and images with the same pixels count as one patient's. With --official
+    the parts are those that ingest found in the source; where it names no validation part, one is taken
+    from training by patient. Parts that overlap are refused.
     """
     config = SplitConfig(**locals())
     if planned_only(config):

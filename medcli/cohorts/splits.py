@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,12 @@ from medcli.errors import DataError, GateError, UsageError
 from medcli.store.digests import derive_seed
 
 PARTS = ("train", "val", "test")
-IDENTITIES = {"patient": "patients", "group": "groups", "sha256": "identical files"}
+IDENTITIES = {
+    "patient": "patients",
+    "group": "groups",
+    "sha256": "identical files",
+    "pixels_sha256": "identical images",
+}
 
 
 def split_records(
@@ -24,12 +29,12 @@ def split_records(
     seed: int,
     lone_images: bool = False,
 ) -> dict[str, list[str]]:
-    """Ids of every part, such that no patient, group or source file is in two of them.
+    """Ids of every part, such that no patient, group, source file or image is in two of them.
 
-    What may not be torn apart (a unit) is a connected component of records that share a patient, a group or
-    the digest of their source. Units are spread so that images, units and the positive and the uncertain
-    labels of every class come near `shares`. The result depends on the set of records and the seed, not on
-    the order of records.
+    What may not be torn apart (a unit) is a connected component of records that share a patient, a group, or
+    the digest of their source or of their decoded pixels. Units are spread so that images, units and the
+    positive and the uncertain labels of every class come near `shares`. The result depends on the set of
+    records and the seed, not on the order of records.
 
     Args:
         records: Of the manifest.
@@ -83,7 +88,7 @@ def _refuse_lone_images(records: list[dict[str, Any]]) -> None:
 
 
 def group_units(records: list[dict[str, Any]]) -> np.ndarray:
-    """Which connected component of shared patients, groups and files each record is in, int [images]."""
+    """Which connected component of shared patients, groups, files and images each record is in."""
     parent = list(range(len(records)))
 
     def find(index: int) -> int:
@@ -94,13 +99,21 @@ def group_units(records: list[dict[str, Any]]) -> np.ndarray:
 
     seen: dict[tuple[str, str], int] = {}
     for i, record in enumerate(records):
-        for key in IDENTITIES:
-            if record.get(key):
-                other = find(seen.setdefault((key, record[key]), i))
-                mine = find(i)
-                parent[max(mine, other)] = min(mine, other)
+        for identity in _identities(record):
+            other = find(seen.setdefault(identity, i))
+            mine = find(i)
+            parent[max(mine, other)] = min(mine, other)
     roots = np.array([find(i) for i in range(len(records))], dtype=np.int64)
     return np.unique(roots, return_inverse=True)[1]
+
+
+def _identities(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a record may not share with another part: kind and value."""
+    for key in IDENTITIES:
+        # All blank images have the same pixels: they give nothing away and tie no patients together.
+        is_blank = key == "pixels_sha256" and "constant" in record.get("quality", ())
+        if record.get(key) and not is_blank:
+            yield key, record[key]
 
 
 def _unit_contents(records: list[dict[str, Any]], units: np.ndarray, *, classes: list[str]) -> np.ndarray:
@@ -121,7 +134,7 @@ def _unit_contents(records: list[dict[str, Any]], units: np.ndarray, *, classes:
 
 
 def verify_parts(records: list[dict[str, Any]], parts: dict[str, list[str]]) -> dict[str, int]:
-    """Patients, groups and files that are in more than one part, counted anew: all must be 0.
+    """Patients, groups, files and images that are in more than one part, counted anew: all must be 0.
 
     Raises:
         GateError: If any is, or if an image is in two parts or in none.
@@ -134,13 +147,13 @@ def verify_parts(records: list[dict[str, Any]], parts: dict[str, list[str]]) -> 
     missing = [record["id"] for record in records if record["id"] not in part_of]
     if missing:
         raise GateError(f"{len(missing)} images are in no part, the first is record {missing[0]}")
-    overlap = {}
-    for key, plural in IDENTITIES.items():
-        seen: dict[str, set[str]] = defaultdict(set)
-        for record in records:
-            if record.get(key):
-                seen[record[key]].add(part_of[record["id"]])
-        overlap[plural] = sum(len(found) > 1 for found in seen.values())
+    seen: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for record in records:
+        for shared in _identities(record):
+            seen[shared].add(part_of[record["id"]])
+    overlap = dict.fromkeys(IDENTITIES.values(), 0)
+    for (key, _), found in seen.items():
+        overlap[IDENTITIES[key]] += len(found) > 1
     leaks = [f"{count} {plural}" for plural, count in overlap.items() if count]
     if leaks:
         raise GateError(
@@ -199,7 +212,6 @@ def rare_classes(evidence: dict[str, Any]) -> list[str]:
         empty = [part for part in filled if not found["counts"][part]]
         if empty:
             total = sum(found["units"].values())
-            lines.append(
-                f"{name} has {total} patients, too few for every part: none in {' and '.join(empty)}"
-            )
+            why = ", too few for every part" if total < len(filled) else ""
+            lines.append(f"{name} has {total} patients{why}: none in {' and '.join(empty)}")
     return lines

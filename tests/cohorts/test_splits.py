@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medcli.cohorts.official_split import official_parts
 from medcli.cohorts.splits import (
+    IDENTITIES,
     check_shares,
     group_units,
     rare_classes,
@@ -100,6 +102,16 @@ def test_units_chain_through_patients_groups_and_identical_files() -> None:
     assert group_units(records).tolist() == [0, 0, 0, 1, 1, 2]
 
 
+def test_images_of_equal_pixels_stay_together_unless_they_are_blank() -> None:
+    pixels = {"pixels_sha256": "0" * 64}
+    same = [{**record(name, patient=name), **pixels} for name in "ab"]
+    assert group_units(same).tolist() == [0, 0]
+    with pytest.raises(GateError, match="1 identical images"):
+        verify_parts(same, {"train": [same[0]["id"]], "test": [same[1]["id"]]})
+    blank = [{**r, "quality": ["constant"]} for r in same]
+    assert group_units(blank).tolist() == [0, 1]
+
+
 def random_splits(records: list[dict], *, count: int) -> Iterator[dict[str, list[str]]]:
     """Splits of the same units by lot, as the thing to beat."""
     units = group_units(records)
@@ -123,7 +135,7 @@ def test_oracle_invariants() -> None:
     records, classes = oracle_records()
     parts = split_records(records, classes, shares=SHARES, seed=0)
     evidence = split_evidence(records, parts, classes, shares=SHARES)
-    assert evidence["overlap"] == {"patients": 0, "groups": 0, "identical files": 0}
+    assert evidence["overlap"] == dict.fromkeys(IDENTITIES.values(), 0)
     largest = 40 / len(records)
     for part, share in zip(("train", "val", "test"), (0.8, 0.1, 0.1), strict=True):
         assert abs(evidence["images"]["shares"][part] - share) <= largest
@@ -219,6 +231,55 @@ def test_independent_check_finds_a_patient_and_a_file_in_two_parts() -> None:
     records[2]["sha256"] = records[0]["sha256"]
     with pytest.raises(GateError, match="1 identical files"):
         verify_parts(records, {"train": ids[:2], "test": ids[2:]})
+
+
+# --- official parts
+
+
+def official_records(*, val: bool) -> list[dict]:
+    """Records of the oracle: patients by turns in train, train, train, test and, if asked for, val."""
+    records, _ = oracle_records()
+    patients = sorted({r["patient"] for r in records})
+    names = ["train", "train", "train", "test", *(["val"] if val else [])]
+    part = {patient: names[i % len(names)] for i, patient in enumerate(patients)}
+    return [{**r, "part": part[r["patient"]]} for r in records]
+
+
+def ids_of(records: list[dict], part: str) -> list[str]:
+    return sorted(r["id"] for r in records if r["part"] == part)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_official_parts_are_kept_as_they_are(seed: int) -> None:
+    records = official_records(val=True)
+    parts = official_parts(records, ["L1"], shares=SHARES, seed=seed)
+    assert parts == {part: ids_of(records, part) for part in ("train", "val", "test")}
+
+
+def test_a_missing_val_is_taken_from_train_by_patient() -> None:
+    records = official_records(val=False)
+    classes = ["L1", "L2", "L3", "L4"]
+    parts = official_parts(records, classes, shares=SHARES, seed=0)
+    assert parts["test"] == ids_of(records, "test")
+    assert sorted(parts["train"] + parts["val"]) == ids_of(records, "train")
+    assert verify_parts(records, parts) == dict.fromkeys(IDENTITIES.values(), 0)
+    share = len(parts["val"]) / len(ids_of(records, "train"))
+    assert abs(share - 10 / 90) < 0.04
+    assert official_parts(records[::-1], classes, shares=SHARES, seed=0) == parts
+    assert official_parts(records, classes, shares=(90, 0, 10), seed=0)["val"] == []
+
+
+def test_official_parts_that_cannot_be_kept_are_refused() -> None:
+    records = official_records(val=False)
+    unnamed = [{k: v for k, v in records[0].items() if k != "part"}, *records[1:]]
+    with pytest.raises(DataError, match="1 of 365 images have no official part"):
+        official_parts(unnamed, [], shares=SHARES, seed=0)
+    with pytest.raises(DataError, match="no image for training"):
+        official_parts([r for r in records if r["part"] == "test"], [], shares=SHARES, seed=0)
+    strangers = [{k: v for k, v in r.items() if k != "patient"} for r in records]
+    with pytest.raises(DataError, match="neither patient nor group"):
+        official_parts(strangers, [], shares=SHARES, seed=0)
+    assert official_parts(strangers, [], shares=SHARES, seed=0, lone_images=True)["val"]
 
 
 def test_a_large_cohort_takes_seconds() -> None:
