@@ -63,7 +63,7 @@ def test_it_is_opencv_within_one_grey_level(shape: tuple[int, ...], is_deep: boo
     )
     difference = np.abs(denoise(pixels, strength=strength).astype(int) - theirs.reshape(shape)) / grey
     assert difference.max() <= 1
-    assert difference.sum() <= 3 + 0.01 * difference.size
+    assert difference.sum() <= 3 + 0.03 * difference.size
 
 
 def test_threads_and_repeats_give_the_same_bytes() -> None:
