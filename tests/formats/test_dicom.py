@@ -93,7 +93,10 @@ def test_no_preamble(tmp_path: Path) -> None:
         ({"Rows": 0}, "decode/bad-header"),
         ({"Rows": 60000, "Columns": 60000}, "decode/bomb"),
         ({"Rows": 60}, "decode/truncated"),
-        ({"NumberOfFrames": 3}, "decode/multi-frame"),
+        ({"NumberOfFrames": 3}, "decode/truncated"),
+        ({"NumberOfFrames": 1 << 30}, "decode/bomb"),
+        ({"Rows": [6, 6]}, "decode/bad-header"),
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "decode/localizer"),
         ({"BitsStored": 99}, "decode/bad-header"),
         ({"Rows": None, "PixelData": None, "SOPClassUID": BasicTextSRStorage}, "decode/not-an-image"),
         ({"PixelData": None}, "decode/truncated"),
@@ -137,10 +140,36 @@ def test_deflated_is_read_and_its_bomb_is_not(tmp_path: Path, monkeypatch: pytes
     assert rejected(content, tmp_path) == ("decode/bomb", "decode/bomb")
 
 
-def test_an_enhanced_image_is_refused_not_read_without_its_rescale() -> None:
-    with pytest.raises(DataError) as caught:
+def test_a_segmentation_is_no_image() -> None:
+    with pytest.raises(DataError, match="Segmentation") as caught:
         decode(SAMPLES / "liver_1frame.dcm")
-    assert caught.value.code == "decode/multi-frame"
+    assert caught.value.code == "decode/not-an-image"
+
+
+def test_more_pixels_than_announced_are_refused(tmp_path: Path) -> None:
+    """Fewer rows or frames in the header than in the data would lose some without a word."""
+    with pytest.raises(DataError, match="more pixels") as caught:
+        decoded(dicom_bytes(ramp(), Rows=3), tmp_path)
+    assert caught.value.code == "decode/bad-header"
+
+
+def test_overlays_in_unused_high_bits_are_masked_off(tmp_path: Path) -> None:
+    values = np.array([[5, 4095], [100, 0]], dtype=np.uint16)
+    content = dicom_bytes(values | 0x8000, BitsStored=12, HighBit=11)
+    assert np.array_equal(decoded(content, tmp_path).pixels, values)
+
+
+def test_the_sign_lies_in_the_highest_stored_bit(tmp_path: Path) -> None:
+    stored = np.array([[0x0FFF, 0x0800], [0x07FF, 1]], dtype=np.uint16)
+    image = decoded(dicom_bytes(stored, BitsStored=12, HighBit=11, PixelRepresentation=1), tmp_path)
+    assert image.pixels.tolist() == [[-1, -2048], [2047, 1]]
+
+
+def test_the_spacing_is_that_of_rows_and_columns(tmp_path: Path) -> None:
+    image = decoded(dicom_bytes(ramp(), ImagerPixelSpacing=["0.2", "0.1"]), tmp_path)
+    assert image.geometry is not None
+    assert image.geometry.spacing_mm == (0.2, 0.1)
+    assert decoded(dicom_bytes(ramp(), PixelSpacing=["0", "0.1"]), tmp_path).geometry is None
 
 
 # Transfer syntax: what it is read with. The reference is pydicom with its own plug-ins.
