@@ -22,6 +22,29 @@ EXAMPLES = [
     ),
 ]
 
+Spacing = Annotated[
+    tuple | None,
+    typer.Option(
+        "--spacing",
+        parser=numbers(1, 2, 3, name="--spacing"),
+        metavar="MM[,MM[,MM]]",
+        help="Resample: all axes; rows,columns; or slices,rows,columns [as they are]",
+    ),
+]
+Windows = Annotated[
+    list[tuple],
+    typer.Option(
+        "--window",
+        parser=numbers(1, 2, name="--window"),
+        metavar="CENTER,WIDTH",
+        help="Window, in HU for CT; again for one channel a window",
+    ),
+]
+RecordsPart = Annotated[
+    str | None,
+    typer.Option("--part", metavar="I/N", help="Only this part of the records [of a SLURM array]"),
+]
+
 
 def preprocess(
     source: Annotated[str, typer.Argument(metavar="IN", help="Manifest, folder, or - for standard input")],
@@ -35,14 +58,7 @@ def preprocess(
         Fit, typer.Option(help="How an image becomes square; center keeps its scale")
     ] = PreprocessConfig.fit,
     plane: Annotated[Plane, typer.Option(help="How the slices of a volume lie")] = PreprocessConfig.plane,
-    spacing: Annotated[
-        tuple | None,
-        typer.Option(
-            parser=numbers(1, 2, 3, name="--spacing"),
-            metavar="MM[,MM[,MM]]",
-            help="Resample: all axes; rows,columns; or slices,rows,columns [as they are]",
-        ),
-    ] = PreprocessConfig.spacing,
+    spacing: Spacing = PreprocessConfig.spacing,
     slices: Annotated[
         str, typer.Option(metavar="WHICH", help="Of a volume: central, all, lesion, or how many")
     ] = PreprocessConfig.slices,
@@ -58,14 +74,7 @@ def preprocess(
     normalize: Annotated[Normalize, typer.Option(help="How intensities are scaled")] = (
         PreprocessConfig.normalize
     ),
-    window: Annotated[
-        list[tuple],
-        typer.Option(
-            parser=numbers(1, 2, name="--window"),
-            metavar="CENTER,WIDTH",
-            help="Window, in HU for CT; again for one channel a window",
-        ),
-    ] = PreprocessConfig.window,  # type: ignore[assignment]
+    window: Windows = PreprocessConfig.window,  # type: ignore[assignment]
     percentiles: Annotated[
         tuple,
         typer.Option(
@@ -90,6 +99,7 @@ def preprocess(
     when: Annotated[
         When, typer.Option(help="--denoise and --clahe for every image, or for those that need it")
     ] = PreprocessConfig.when,
+    part: RecordsPart = PreprocessConfig.part,
     key_file: KeyFile = None,
     max_rejects: MaxRejects = PreprocessConfig.max_rejects,
     jobs: Jobs = PreprocessConfig.jobs,

@@ -37,6 +37,7 @@ class Entry(NamedTuple):
 COMMANDS = (
     Entry("ingest", "Data", "List images with their labels, patients and sites."),
     Entry("preprocess", "Data", "Make the pixels that a network eats."),
+    Entry("merge", "Data", "Join the parts that preprocess --part made."),
     Entry("split", "Data", "Assign patients to training, validation and test."),
     Entry("synth", "Data", "Make a phantom cohort with known findings."),
     Entry("train", "Model", "Train a network; keep the best epoch by validation."),

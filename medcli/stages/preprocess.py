@@ -17,6 +17,7 @@ from medcli.errors import DataError, MedcliError
 from medcli.images.recipe import Picture, Prepared, check_recipe
 from medcli.images.recipe import prepare as apply_recipe
 from medcli.progress import SILENT, Progress
+from medcli.stages._parts import Share, choose_share
 from medcli.store.atomic import check_creatable
 from medcli.store.digests import digest_json
 from medcli.store.manifest import Manifest, load
@@ -52,6 +53,7 @@ def run(config: PreprocessConfig, *, progress: Progress = SILENT) -> Manifest:
     """
     check_recipe(config)
     check_max_rejects(0, num_inputs=0, limit=config.max_rejects)
+    share = choose_share(config.part, progress=progress)
     check_creatable(config.shard, config.output)
     before = _read_source(config, progress=progress)
     jobs = list(_jobs(before, config))
@@ -62,9 +64,13 @@ def run(config: PreprocessConfig, *, progress: Progress = SILENT) -> Manifest:
         history=list(before.history),
     )
     after.add_history("preprocess", config, [("records", before.records_digest())])
-    _write(after, jobs, config, progress=progress)
+    own = jobs if share is None else [jobs[row] for row in share.range_of(len(jobs))]
+    # Whether there are masks is a matter of all records: parts are alike, and so is what they merge to.
+    with_masks = any("mask" in job.file for job in jobs)
+    _write(after, own, config, share=share, with_masks=with_masks, progress=progress)
     num_new = len(after.rejected) - len(before.rejected)
-    assert len(before.records) == len(after.records) + num_new
+    used = {row.get("volume", row["id"]) for row in after.records}
+    assert len(own) == len(used) + num_new
     _tell(before, after, progress=progress)
     return after
 
@@ -139,13 +145,21 @@ def _jobs(manifest: Manifest, config: PreprocessConfig) -> Iterator[Job]:
         yield Job(record, root, files[record["id"]], config, num_classes)
 
 
-def _write(after: Manifest, jobs: list[Job], config: PreprocessConfig, *, progress: Progress) -> None:
+def _write(
+    after: Manifest,
+    jobs: list[Job],
+    config: PreprocessConfig,
+    *,
+    share: Share | None,
+    with_masks: bool,
+    progress: Progress,
+) -> None:
     """Fill the shard and the sections `records`, `rejected` and `shards` of `after`."""
     from medcli.store.shards import ShardWriter
 
     header = {"task": after.task, "recipe": recorded_options(config), "history": after.history}
     shape = (config.size, config.size, config.channels)
-    with_masks = any("mask" in job.file for job in jobs)
+    num_earlier = len(after.rejected)
     with (
         ShardWriter(config.shard, shape=shape, header=header, with_masks=with_masks) as shard,
         progress.task("preprocess", len(jobs)) as step,
@@ -154,8 +168,12 @@ def _write(after: Manifest, jobs: list[Job], config: PreprocessConfig, *, progre
         for result in results:
             _take(after, shard, result)
             step()
-        _check_kept(after, num_inputs=len(jobs), limit=config.max_rejects)
-        after.shards = [shard.finish()]
+        _check_kept(after, num_inputs=len(jobs), limit=config.max_rejects, is_part=share is not None)
+        # A part carries what merge needs to know of it; the whole has no trace of how it was made.
+        facts = (
+            {"part": [share.number, share.count], "rejected": after.rejected[num_earlier:]} if share else {}
+        )
+        after.shards = [shard.finish(**facts)]
 
 
 def _take(after: Manifest, shard: ShardWriter, result: Result[Job]) -> None:
@@ -188,8 +206,8 @@ def _rejection(record_id: str, error: MedcliError) -> dict[str, str]:
     return {"id": record_id, "code": error.code or "recipe/failed", "reason": error.message}
 
 
-def _check_kept(after: Manifest, *, num_inputs: int, limit: str | None) -> None:
-    if not after.records:
+def _check_kept(after: Manifest, *, num_inputs: int, limit: str | None, is_part: bool) -> None:
+    if not after.records and not is_part:
         last = after.rejected[-1]
         raise DataError(
             f"none of {num_inputs} images could be used; the last one: {last['reason']} ({last['code']})",

@@ -54,9 +54,9 @@ class ShardWriter:
             rows["masks"] = np.zeros(self._mask_shape, np.uint8) if mask is None else mask
         self._file.append(record, **rows)
 
-    def finish(self) -> Reference:
-        """Complete the shard and return its reference with `num_images`."""
-        return self._file.finish(self._header)
+    def finish(self, **facts: Any) -> Reference:
+        """Complete the shard, with these facts added to its header; its reference with `num_images`."""
+        return self._file.finish({**self._header, **facts})
 
 
 class ShardReader:
