@@ -15,6 +15,12 @@ from medcli.formats.codes import DECODER_FAULTS, reject
 from medcli.formats.source import MAX_PIXELS, SourceHeader, SourceImage
 
 _BITS = {"uint8": 8, "uint16": 16, "int32": 32, "float32": 32}
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by PNG colour type
+# First column, first row, and steps of the seven passes of an interlaced PNG (section 8).
+_ADAM7 = (
+    *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
+    *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
+)
 _DEEP_COLOURS = {2, 4, 6}  # PNG colour types that Pillow would cut from 16 to 8 bits
 
 
@@ -87,9 +93,10 @@ def _to_array(image: Image.Image) -> np.ndarray:
 
 def _decode_png(content: bytes) -> np.ndarray:
     _open(content, "png")
-    names = set(_checked_chunks(content))
-    if b"acTL" in names:
+    chunks = list(_checked_chunks(content))
+    if any(name == b"acTL" for name, _ in chunks):
         raise reject("decode/multi-frame", "an animated PNG")
+    _check_rows(content, [body for name, body in chunks if name == b"IDAT"])
     depth, colour_type = content[24], content[25]
     if depth < 16 or colour_type not in _DEEP_COLOURS:
         return _decode_pillow(content, "png")
@@ -103,8 +110,30 @@ def _decode_png(content: bytes) -> np.ndarray:
     return pixels[..., 0] if num_colours == 1 else pixels[..., :3]
 
 
-def _checked_chunks(content: bytes) -> Iterator[bytes]:
-    """Names of a PNG's chunks, each with its CRC verified (PNG specification, section 5.3), up to IEND."""
+def _check_rows(content: bytes, parts: list[memoryview]) -> None:
+    """Refuse data with too few rows, which Pillow would leave black (PNG specification, section 7)."""
+    width, height, depth, colour_type = struct.unpack(">IIBB", content[16:26])
+    bits = depth * _SAMPLES.get(colour_type, 1)
+    passes = _ADAM7 if content[28] else ((0, 0, 1, 1),)
+    expected = 0
+    for left, top, across, down in passes:
+        columns, rows = -(-(width - left) // across), -(-(height - top) // down)
+        if columns > 0 and rows > 0:
+            expected += rows * (1 + (columns * bits + 7) // 8)
+    stream, found = zlib.decompressobj(), 0
+    try:
+        for part in parts:
+            found += len(stream.decompress(part, expected + 1 - found))
+            if found > expected:
+                return
+    except zlib.error as error:
+        raise reject("decode/corrupt", "the PNG data are damaged") from error
+    if found < expected:
+        raise reject("decode/truncated", "the PNG data end before the image does")
+
+
+def _checked_chunks(content: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Names and bodies of chunks up to IEND, each with its CRC verified (PNG specification, section 5.3)."""
     position = 8
     while position + 12 <= len(content):
         (length,) = struct.unpack(">I", content[position : position + 4])
@@ -115,7 +144,7 @@ def _checked_chunks(content: bytes) -> Iterator[bytes]:
         if zlib.crc32(body) != int.from_bytes(content[end : end + 4], "big"):
             raise reject("decode/corrupt", "a PNG chunk fails its checksum")
         name = bytes(body[:4])
-        yield name
+        yield name, body[4:]
         if name == b"IEND":
             return
         position = end + 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -140,3 +141,14 @@ def test_a_png_that_announces_more_than_the_limit_is_a_bomb(tmp_path: Path) -> N
     path.write_bytes(content)
     with pytest.raises(DataError, match="limit"):
         scan(path)
+
+
+def test_missing_rows_are_no_black_rows(tmp_path: Path) -> None:
+    path = tmp_path / "image"
+    for interlace, rows in ((0, bytes(6 * 5)), (1, b"")):
+        content = raw_png(width=4, height=7, depth=8, colour_type=0, rows=rows)
+        header = content[12:28] + bytes([interlace])
+        path.write_bytes(content[:12] + header + zlib.crc32(header).to_bytes(4, "big") + content[33:])
+        with pytest.raises(DataError) as caught:
+            decode(path)
+        assert caught.value.code == "decode/truncated"
