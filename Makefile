@@ -9,10 +9,10 @@ JOBS   ?= 2
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export MPLBACKEND  := Agg
 
-.PHONY: help setup test check format man lock demo clean
+.PHONY: help setup test check format man lock demo bench-preprocess clean
 
 help:            ## this list
-	@sed -n 's/^\([a-z]*\): .*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' Makefile | expand -t 18
 
 .tools/uv/bin/uv:
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target .tools/uv uv
@@ -48,6 +48,14 @@ lock: .tools/uv/bin/uv    ## choose versions anew
 
 demo: setup      ## the whole chain on a phantom cohort, with a report to look at
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh demo
+
+.venv-bench/.stamp: requirements.lock pyproject.toml
+	$(UV) venv --quiet --clear --no-python-downloads --python $(PYTHON) .venv-bench
+	VIRTUAL_ENV=.venv-bench $(UV) pip install --quiet --constraint requirements.lock --group bench --editable .
+	touch $@
+
+bench-preprocess: .venv-bench/.stamp    ## preprocessing beside other tools, on this machine
+	.venv-bench/bin/python bench/preprocess.py $(BENCH)
 
 clean:           ## remove what was made here, but not .venv
 	rm -rf demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
