@@ -37,7 +37,7 @@ _CHECKED = [
 ]
 _PIXELS = {"PixelData": 0, "FloatPixelData": 32, "DoubleFloatPixelData": 64}
 _TINY = 256  # bytes; no DICOM object is that small
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
+DEFLATED = b"1.2.840.10008.1.2.1.99"
 _NO_PICTURES = {uid.SegmentationStorage, uid.RTDoseStorage, uid.SurfaceSegmentationStorage}
 _TILES = {uid.VLWholeSlideMicroscopyImageStorage}
 
@@ -48,7 +48,7 @@ def read_header(content: bytes, *, keywords: list[str]) -> FileDataset:
     Raises:
         DataError: When this is no image that can be decoded; see `codes.CODES`.
     """
-    is_deflated = _check_deflated(content)
+    is_deflated = check_deflated(content)
     file = DicomBytesIO(content)
     tags: Any = sorted({*_CHECKED, *keywords})
     try:
@@ -74,7 +74,7 @@ def read_image(content: bytes) -> FileDataset:
     Raises:
         DataError: When this is no image that can be decoded; see `codes.CODES`.
     """
-    _check_deflated(content)
+    check_deflated(content)
     try:
         dataset = pydicom.dcmread(DicomBytesIO(content), force=True)
     except FAULTS as error:
@@ -170,10 +170,10 @@ def _check_native(dataset: FileDataset) -> None:
         raise reject("decode/bad-header", "there are more pixels than the header announces")
 
 
-def _check_deflated(content: bytes) -> bool:
+def check_deflated(content: bytes) -> bool:
     """Whether the data set is deflated; if so it is known to inflate to an acceptable size."""
     head = content[132:2048]
-    if content[128:132] != b"DICM" or _DEFLATED not in head:
+    if content[128:132] != b"DICM" or DEFLATED not in head:
         return False
     # The group length of the file meta information says where the deflated stream begins (PS3.10 7.1).
     if head[:8] != b"\x02\x00\x00\x00UL\x04\x00":

@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
+from medcli.errors import DataError
 from medcli.formats import dicom
 from medcli.formats.codes import DECODER_FAULTS, reject
+from medcli.formats.dicom_header import DEFLATED, check_deflated
 from medcli.formats.source import MAX_BYTES, Geometry, SourceImage
 
 VOLUMES = frozenset({"CT", "MR", "PT"})
@@ -25,6 +27,7 @@ _KEYWORDS = [
 ]
 _FAULTS: tuple[type[BaseException], ...] = (
     *DECODER_FAULTS,
+    DataError,
     pydicom.errors.InvalidDicomError,
     pydicom.errors.BytesLengthException,
 )
@@ -60,6 +63,11 @@ def scan_slice(path: Path) -> SliceFacts | None:
     """Where a slice of CT, MR or PET belongs; None for all else, and for what cannot be read."""
     try:
         with path.open("rb") as file:
+            # pydicom inflates without a limit, and reads a gigabyte of nothing element by element.
+            if DEFLATED in file.read(2048):
+                file.seek(0)
+                check_deflated(file.read(MAX_BYTES))
+            file.seek(0)
             dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_KEYWORDS))
         return _facts(dataset)
     except _FAULTS:
