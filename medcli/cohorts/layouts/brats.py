@@ -15,7 +15,7 @@ from __future__ import annotations
 import posixpath
 import re
 
-from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder, Refusal, make_task
+from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder, Refusal, Rows, make_task
 from medcli.cohorts.layouts.published import absent, find
 from medcli.config import IngestConfig, Task
 from medcli.store.sources import Source
@@ -123,7 +123,12 @@ def _grades(folder: Folder) -> dict[str, str]:
         return {}
     grade = table.columns.index("Grade")
     keys = [i for i, column in enumerate(table.columns) if column in _ID_COLUMNS]
-    return {row[key]: row[grade] for row in table.rows for key in keys if row[grade] in GRADES}
+    return {row[key]: row[grade] for row in _whole(table) for key in keys if row[grade] in GRADES}
+
+
+def _whole(table: Rows) -> list[list[str]]:
+    """Rows that have all cells; a case whose row has not is one that the table does not know."""
+    return [row for row in table.rows if len(row) >= len(table.columns)]
 
 
 def _survival(folder: Folder, config: IngestConfig) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
@@ -134,8 +139,9 @@ def _survival(folder: Folder, config: IngestConfig) -> tuple[dict[str, str], dic
     table = folder.table(name)
     key = next((i for i, column in enumerate(table.columns) if column in _ID_COLUMNS), 0)
     wanted = [(column, table.columns.index(column)) for column in config.keep if column in table.columns]
-    kept = {row[key]: {column: row[i] for column, i in wanted} for row in table.rows} if wanted else {}
+    rows = _whole(table)
+    kept = {row[key]: {column: row[i] for column, i in wanted} for row in rows} if wanted else {}
     if "Age" not in table.columns:
         return {}, kept
     age = table.columns.index("Age")
-    return {row[key]: row[age] for row in table.rows}, kept
+    return {row[key]: row[age] for row in rows}, kept

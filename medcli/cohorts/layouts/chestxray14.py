@@ -14,16 +14,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder, Rows, make_task
+from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder, Refusal, Rows, make_task
 from medcli.cohorts.layouts.published import (
     absent,
     by_file_name,
     chosen_classes,
     column_of,
     find,
+    rows_by_key,
     settle_unmatched,
 )
 from medcli.config import IngestConfig, Task
+from medcli.errors import DataError
 
 FINDINGS = (
     *("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", "Emphysema", "Fibrosis"),
@@ -33,6 +35,7 @@ FRAME = (1024, 1024)  # boxes are in pixels of the published films, whatever siz
 _TABLE = r"Data_Entry_2017[^/]*\.csv(\.gz)?"
 _BOXES = r"BBox_List_2017[^/]*\.csv(\.gz)?"
 _LISTS = {"train": r"train_val_list[^/]*\.txt", "test": r"test_list[^/]*\.txt"}
+_NONE = "No Finding"
 _OLD_NAMES = {"Infiltrate": "Infiltration"}  # the list of boxes uses another word than the labels
 
 
@@ -55,11 +58,14 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
     cohort = Cohort(make_task(Task.multilabel, classes, source="the layout"), [])
     columns = _columns(table)
     facts: dict[str, dict[str, Any]] = {"part": _official_parts(folder), "boxes": _boxes(folder, classes)}
-    rows = {row[columns["name"]]: row for row in table.rows}
+    rows = rows_by_key(table, columns["name"], cohort)
     files = by_file_name(folder, suffixes=(".png", ".jpg", ".jpeg", ".dcm"))
     for name, row in rows.items():
         paths = [name] if config.labels_only else files.get(name, [])
         labels = _labels(row[columns["findings"]], classes)
+        if labels is None:
+            cohort.refusals.append(Refusal(name, "table/bad-label", "a finding is none of the 14"))
+            continue
         for path in paths:
             cohort.entries.append(_entry(path, row, columns, labels=labels, facts=facts, name=name))
     if not config.labels_only:
@@ -78,9 +84,11 @@ def _columns(table: Rows) -> dict[str, int]:
     }
 
 
-def _labels(findings: str, classes: list[str]) -> dict[str, int]:
+def _labels(findings: str, classes: list[str]) -> dict[str, int] | None:
+    """1 and 0 for all classes; None where the cell is empty or names what is no finding of the set."""
     named = {_OLD_NAMES.get(name, name) for name in findings.split("|")}
-    return {name: int(name in named) for name in classes}
+    is_known = named == {_NONE} or named <= set(FINDINGS)
+    return {name: int(name in named) for name in classes} if is_known else None
 
 
 def _entry(
@@ -117,8 +125,11 @@ def _boxes(folder: Folder, classes: list[str]) -> dict[str, list[dict[str, Any]]
     name = find(folder, _BOXES)
     found: dict[str, list[dict[str, Any]]] = {}
     for row in folder.table(name).rows if name else []:
-        finding = _OLD_NAMES.get(row[1], row[1])
-        left, top, width, height = (float(cell) for cell in row[2:6])
+        try:
+            finding = _OLD_NAMES.get(row[1], row[1])
+            left, top, width, height = (float(cell) for cell in row[2:6])
+        except (ValueError, IndexError) as error:
+            raise DataError("a row of the list of boxes does not hold two names and four numbers") from error
         if finding in classes:
             box = {"class": finding, "box": [left, top, left + width, top + height], "frame": list(FRAME)}
             found.setdefault(row[0], []).append(box)

@@ -16,7 +16,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder, Refusal, Rows, make_task
-from medcli.cohorts.layouts.published import absent, chosen_classes, column_of, find, settle_unmatched
+from medcli.cohorts.layouts.published import (
+    absent,
+    chosen_classes,
+    column_of,
+    find,
+    rows_by_key,
+    settle_unmatched,
+)
 from medcli.config import IngestConfig, Task
 
 OBSERVATIONS = (
@@ -27,6 +34,7 @@ OBSERVATIONS = (
 _BY_VIEW = {"train": r"train\.csv(\.gz)?", "val": r"valid\.csv(\.gz)?"}
 _BY_STUDY = r"groundtruth\.csv(\.gz)?"
 _STATES = {"1.0": 1, "0.0": 0, "-1.0": -1, "1": 1, "0": 0, "-1": -1}
+_NO_STUDY = "the path does not end in part, patient and study"
 
 
 def detect(folder: Folder) -> str:
@@ -93,9 +101,12 @@ def _rows_by_view(table: Rows, classes: list[str], *, part: str, cohort: Cohort)
     }
     labels = [(name, column_of(table, name)) for name in classes]
     entries: dict[str, Entry | None] = {}
-    for row in table.rows:
-        key = "/".join(row[path].split("/")[-4:])
-        said = _labels(row, labels, cohort=cohort, name=row[path])
+    for name, row in rows_by_key(table, path, cohort).items():
+        key = "/".join(name.split("/")[-4:])
+        if key.count("/") != 3:
+            cohort.refusals.append(Refusal(name, "table/no-key", _NO_STUDY))
+            continue
+        said = _labels(row, labels, cohort=cohort, name=name)
         view = "LATERAL" if row[fields["side"]] == "Lateral" else row[fields["view"]]
         facts = {"sex": row[fields["sex"]], "age": row[fields["age"]], "view": view, "part": part}
         entries[key] = None if said is None else Entry(key, said, _identities(key), facts)
@@ -108,9 +119,12 @@ def _rows_by_study(
     study = column_of(table, "Study")
     labels = [(name, column_of(table, name)) for name in classes]
     entries: dict[str, Entry | None] = {}
-    for row in table.rows:
-        key = "/".join(row[study].split("/")[-3:])
-        said = _labels(row, labels, cohort=cohort, name=row[study])
+    for name, row in rows_by_key(table, study, cohort).items():
+        key = "/".join(name.split("/")[-3:])
+        if key.count("/") != 2:
+            cohort.refusals.append(Refusal(name, "table/no-key", _NO_STUDY))
+            continue
+        said = _labels(row, labels, cohort=cohort, name=name)
         facts = {"part": "test", "truth": "panel of readers"}
         entry = said is not None and Entry(
             key, said, _identities(key + "/"), facts, readers=readers.get(key, {})
@@ -155,6 +169,8 @@ def _readers(folder: Folder, classes: list[str], *, truth: str) -> dict[str, dic
         study = column_of(table, "Study")
         labels = [(name, table.columns.index(name)) for name in classes if name in table.columns]
         for row in table.rows:
+            if len(row) < len(table.columns):
+                continue
             values: dict[str, Any] = {
                 name: _STATES[row[column]] for name, column in labels if row[column] in _STATES
             }

@@ -12,7 +12,14 @@ from __future__ import annotations
 
 from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder, Refusal, make_task
 from medcli.cohorts.layouts.keys import stem
-from medcli.cohorts.layouts.published import absent, chosen_classes, column_of, find, settle_unmatched
+from medcli.cohorts.layouts.published import (
+    absent,
+    chosen_classes,
+    column_of,
+    find,
+    rows_by_key,
+    settle_unmatched,
+)
 from medcli.config import IngestConfig, Task
 
 DIAGNOSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
@@ -23,6 +30,7 @@ TRUTHS = {
     "confocal": "confocal microscopy",
 }
 _TABLE = r"HAM10000_metadata(\.csv|\.tab)?(\.gz)?"
+_ONE_HOT = {"1": 1, "1.0": 1, "0": 0, "0.0": 0}
 _TEST = r"ISIC2018_Task3_Test_GroundTruth\.csv(\.gz)?"
 
 
@@ -47,11 +55,11 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
         name: column_of(table, name)
         for name in ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "dataset")
     }
-    test = _test_rows(folder)
-    rows: dict[str, Entry | None] = dict(test)
-    for row in table.rows:
+    test = _test_rows(folder, classes, cohort)
+    rows = dict(test)
+    for image, row in rows_by_key(table, columns["image_id"], cohort).items():
         cells = {name: row[column] for name, column in columns.items()}
-        rows[cells["image_id"]] = _entry(cells, classes, has_test=bool(test), cohort=cohort)
+        rows[image] = _entry(cells, classes, has_test=bool(test), cohort=cohort)
     files: dict[str, list[str]] = {}
     for path in folder.inputs:
         files.setdefault(stem(path), []).append(path)
@@ -79,7 +87,7 @@ def _entry(cells: dict[str, str], classes: list[str], *, has_test: bool, cohort:
     return Entry(cells["image_id"], {cells["dx"]: 1}, {"group": cells["lesion_id"]}, fields)
 
 
-def _test_rows(folder: Folder) -> dict[str, Entry]:
+def _test_rows(folder: Folder, classes: list[str], cohort: Cohort) -> dict[str, Entry | None]:
     """Image to entry, from one column a diagnosis that holds 1.0 for the true one."""
     name = find(folder, _TEST)
     if not name:
@@ -87,8 +95,13 @@ def _test_rows(folder: Folder) -> dict[str, Entry]:
     table = folder.table(name)
     image = column_of(table, "image")
     columns = {diagnosis: column_of(table, diagnosis.upper()) for diagnosis in DIAGNOSES}
-    rows = {}
-    for row in table.rows:
-        labels = {name: 1 for name, column in columns.items() if float(row[column] or 0) == 1}
-        rows[row[image]] = Entry(row[image], labels, {"group": row[image]}, {"part": "test"})
+    rows: dict[str, Entry | None] = {}
+    for key, row in rows_by_key(table, image, cohort).items():
+        states = {diagnosis: _ONE_HOT.get(row[column]) for diagnosis, column in columns.items()}
+        true = [diagnosis for diagnosis, state in states.items() if state == 1]
+        rows[key] = None
+        if None in states.values() or len(true) != 1 or true[0] not in classes:
+            cohort.refusals.append(Refusal(key, "table/bad-label", "not one class of the task"))
+        else:
+            rows[key] = Entry(key, {true[0]: 1}, {"group": key}, {"part": "test"})
     return rows

@@ -92,7 +92,7 @@ def _patients(folder: Folder) -> dict[str, str]:
         return {}
     table = folder.table(name)
     uid, patient = column_of(table, "Series UID"), column_of(table, "Patient Id", "Subject ID")
-    return {row[uid]: row[patient] for row in table.rows}
+    return {row[uid]: row[patient] for row in table.rows if len(row) > max(uid, patient)}
 
 
 def _add_nodules(

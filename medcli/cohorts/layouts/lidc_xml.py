@@ -26,9 +26,8 @@ class Mark:
     Attributes:
         reader: Position of the session in the message, from 1: readers have no names.
         ratings: Characteristic to 1 to 5 (1 to 6 for calcification); what was not rated (0) is absent.
-        outlines: SOP Instance UID of each slice to the extent of the outline there, in pixels: left, top,
-        right
-            and bottom edges.
+        outlines: SOP Instance UID of each slice to the extent of the outline there, in pixels: left,
+            top, right and bottom edges.
         heights_mm: Positions of those slices.
     """
 
@@ -60,18 +59,22 @@ def parse_message(content: bytes) -> Message:
     """The message in a file.
 
     Raises:
-        DataError: If it is no such message, too large, or declares entities.
+        DataError: If it is no such message, too large, damaged, or declares entities.
     """
-    if len(content) > MAX_BYTES or b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        raise DataError("an XML file that is too large or declares entities is not read")
     try:
-        root = ElementTree.fromstring(content)
+        return _parse(content)
     except (ElementTree.ParseError, ValueError) as error:
         raise DataError("the XML is damaged") from error
+
+
+def _parse(content: bytes) -> Message:
+    if len(content) > MAX_BYTES or b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+        raise DataError("an XML file that is too large or declares entities is not read")
+    root = ElementTree.fromstring(content)
     space, _, kind = root.tag.rpartition("}")
     space += "}" if space else ""
     if kind not in {CT, FILM}:
-        raise DataError(f"an XML file with root {kind[:40]!r} is no reading message of LIDC-IDRI")
+        raise DataError("an XML file that is no reading message of LIDC-IDRI")
     named = root.find(f"{space}ResponseHeader/{space}SeriesInstanceUid")
     if named is None:
         named = root.find(f"{space}ResponseHeader/{space}CTSeriesInstanceUid")

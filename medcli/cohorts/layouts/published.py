@@ -39,6 +39,30 @@ def column_of(table: Rows, *names: str) -> int:
     raise DataError(f"the table has no column {names[0]!r}; it has {', '.join(table.columns[:8])}")
 
 
+def rows_by_key(table: Rows, key: int, cohort: Cohort) -> dict[str, list[str]]:
+    """Rows of a table by the cell that names them; those that cannot be used are refused.
+
+    Rows that say the same count once; a key whose rows differ is refused as a whole.
+    """
+    width = len(table.columns)
+    rows: dict[str, list[str]] = {}
+    doubled: set[str] = set()
+    refused: set[Refusal] = set()
+    for row in table.rows:
+        if len(row) < width or any(row[width:]):
+            reason = f"a row of {len(row)} cells under {width} columns"
+            refused.add(Refusal("\0".join(row), "table/ragged-row", reason))
+        elif not row[key]:
+            refused.add(Refusal("\0".join(row), "table/no-key", "the row has no key"))
+        elif rows.setdefault(row[key], row) != row:
+            doubled.add(row[key])
+    for name in doubled:
+        refused.add(Refusal(name, "table/duplicate-key", "several rows say different things of it"))
+        del rows[name]
+    cohort.refusals += sorted(refused, key=lambda refusal: (refusal.name, refusal.code))
+    return rows
+
+
 def chosen_classes(config: IngestConfig, known: Sequence[str]) -> list[str]:
     """All classes of a set, or those of --classes in that order.
 
@@ -65,8 +89,9 @@ def settle_unmatched(
 ) -> None:
     """Refuse, or leave out and say so, rows without a file and files without a row."""
     known = set(rows)
-    lonely_rows = [name for name in known if name not in files]
-    lonely_files = [path for name, paths in files.items() if name not in known for path in paths]
+    refused = {refusal.name for refusal in cohort.refusals}
+    lonely_rows = [name for name in known - refused if name not in files]
+    lonely_files = [path for name, paths in files.items() if name not in known | refused for path in paths]
     if config.unmatched is Unmatched.skip:
         cohort.num_skipped += len(lonely_rows) + len(lonely_files)
         if lonely_rows or lonely_files:
