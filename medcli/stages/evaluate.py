@@ -19,11 +19,12 @@ from medcli.metrics.roc import roc_curve
 from medcli.metrics.scored import Scored
 from medcli.metrics.summary import summarize
 from medcli.progress import SILENT, Progress
+from medcli.stages._predictions import load_source, open_predictions
 from medcli.stages.calibrate import operating_points
 from medcli.store.atomic import check_creatable, locked, prepare_folder, write_bytes
 from medcli.store.digests import derive_seed
 from medcli.store.manifest import Manifest, load
-from medcli.store.predictions import Predictions, read_predictions
+from medcli.store.predictions import Predictions
 from medcli.store.references import Reference, display, reference, verify
 
 EVALUATION_VERSION = "evaluation/1"
@@ -40,12 +41,14 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
         raise UsageError(f"the confidence level is {config.level}, it must be between 0 and 1")
     if config.bins < 1:
         raise UsageError(f"the number of bins is {config.bins}, it must be at least 1")
-    manifest = load(config.source)
+    manifest = load_source(config.source, config, part=config.part.value)
+    if config.calibration is not None:
+        manifest.calibration = load(str(config.calibration)).require("calibration", made_by="calibrate")
     ref = _chosen(manifest, config.part.value)
     prepare_folder(config.report)
     check_creatable(config.output)
+    predictions = open_predictions(ref, policy=config.label_policy)
     with at(display(Path(ref["path"]))):
-        predictions = read_predictions(ref)
         scored, thresholds = _score(predictions, manifest)
     with progress.task("evaluate", 3) as step:
         section = _section(scored, predictions, manifest=manifest, thresholds=thresholds, config=config)
@@ -138,7 +141,7 @@ def _thresholds(
     if manifest.calibration is not None:
         return "calibration", manifest.calibration["operating_points"]
     if "val" in manifest.predictions:
-        val = read_predictions(manifest.predictions["val"])
+        val = open_predictions(manifest.predictions["val"])
         is_alike = val.classes == predictions.classes and val.score_kind == predictions.score_kind
         if is_alike and _are_of_one_model(val.header.get("model"), predictions.header.get("model")):
             values, targets = val.scores.astype(np.float64), val.targets.astype(np.float64)
