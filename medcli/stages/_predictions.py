@@ -124,7 +124,7 @@ def _from_table(ref: Reference) -> Predictions:
     table, facts = _read_table(ref), ref["table"]
     in_part = [part == ref["part"] for part in table.others.get("part", [ref["part"]] * len(table.ids))]
     rows = np.flatnonzero(in_part)
-    kind = _score_kind(table.scores, facts["scores"])
+    kind, reason = _score_kind(table, facts["scores"])
     key = load_key(Path(facts["key_file"]) if "key_file" in facts else None)
     others = {name: cells for name, cells in table.others.items() if name != "part"}
     patients = others.pop(facts["patient"], None)
@@ -148,6 +148,7 @@ def _from_table(ref: Reference) -> Predictions:
         "task": {"type": table.task_type, "classes": table.classes},
         "part": ref["part"],
         "score": kind,
+        "score_reason": reason,
         "model": None,
         "policy": {"uncertain": uncertain, "blank": blank},
         "history": [],
@@ -155,11 +156,17 @@ def _from_table(ref: Reference) -> Predictions:
     return Predictions(table.scores[rows], targets, records, header)
 
 
-def _score_kind(scores: np.ndarray, declared: str) -> str:
-    """What the scores are: as declared, or probabilities when all can be, else bare ranks."""
+def _score_kind(table: ScoreTable, declared: str) -> tuple[str, str]:
+    """What the scores are, and why they are bare ranks: as declared, or because a value is no probability."""
     if declared != ScoreKind.auto:
-        return declared
-    return "probability" if bool(((scores >= 0) & (scores <= 1)).all()) else "rank"
+        return declared, "they are declared as ranks" if declared == ScoreKind.rank else ""
+    is_outside = (table.scores < 0) | (table.scores > 1)
+    if not is_outside.any():
+        return str(ScoreKind.probability), ""
+    row, column = np.unravel_index(np.argmax(np.abs(table.scores - 0.5)), table.scores.shape)
+    worst = f"{table.scores[row, column]:.6g} of {table.classes[column]!r} in row {row + 1}"
+    count = int(is_outside.any(axis=1).sum())
+    return str(ScoreKind.rank), f"{count} rows have scores outside [0, 1], the furthest is {worst}"
 
 
 def _record(

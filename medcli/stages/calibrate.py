@@ -72,6 +72,11 @@ def _calibrate(predictions: Predictions, *, method: str, rule: Rule) -> dict[str
     """The section, but for the digest of the predictions."""
     classes, kind = predictions.classes, predictions.score_kind
     exclusive = is_exclusive(predictions.task_type, len(classes))
+    if kind == "rank":
+        raise DataError(
+            f"ranks cannot be calibrated: {predictions.header.get('score_reason') or 'declared so'}",
+            hint="--scores logit, if that is what they are",
+        )
     method = choose_method(method, exclusive=exclusive)
     rows = _usable_rows(predictions.targets, exclusive=exclusive)
     scores, targets = predictions.scores[rows], predictions.targets[rows].astype(float)

@@ -214,7 +214,8 @@ def _flags(
         call = "the most likely class and 0.5" if scored.exclusive else "0.5"
         flags.append(f"no calibration and no val predictions: the threshold is {call}, chosen on nothing")
     if predictions.score_kind == "rank":
-        flags.append("the scores are ranks: calibration, Brier score and log loss are undefined")
+        why = predictions.header.get("score_reason") or "they were declared so"
+        flags.append(f"the scores are ranks ({why}): calibration, Brier score and log loss are undefined")
     dropped = len(predictions.records) - len(scored.targets)
     if dropped:
         flags.append(f"{dropped} images without a known class were left out")
@@ -234,10 +235,20 @@ def _render(section: dict[str, Any], scored: Scored, manifest: Manifest, *, step
         "roc.png": roc_png(section, curves),
         "reliability.png": reliability_png(section),
         "confusion.png": confusion_png(section),
+        "methods.md": _methods(section, manifest).encode(),
     }
     step(1, note="figures")
     html = render_report(section, curves=curves, study=_study(manifest), gallery=_gallery(manifest))
     return {**files, "report.html": html.encode()}
+
+
+def _methods(section: dict[str, Any], manifest: Manifest) -> str:
+    """The paragraph for a paper, and what reporting guidelines ask for beside it."""
+    from medcli.reporting.checklists import checklist_markdown
+    from medcli.reporting.methods import methods_markdown
+
+    parts = {"heatmaps"} if manifest.explanation else set()
+    return f"{methods_markdown(section)}\n{checklist_markdown(parts)}"
 
 
 def _curve(scored: Scored, column: int) -> tuple[np.ndarray, np.ndarray] | None:
