@@ -136,6 +136,30 @@ class Blank(StrEnum):
     ignore = "ignore"
 
 
+class LabelPolicy(StrEnum):
+    """What -1 and blank count as when a model is judged; `sweep` judges it under all.
+
+    `stored`: as the predictions were made. `ones`, `zeros` and `ignore` say what becomes of -1, blank being
+    no; `mentioned` takes only labels that say yes or no.
+    """
+
+    stored = "stored"
+    ones = "ones"
+    zeros = "zeros"
+    ignore = "ignore"
+    mentioned = "mentioned"
+    sweep = "sweep"
+
+
+class ScoreKind(StrEnum):
+    """What the scores of a table are; `auto`: probabilities if all are in [0, 1], else bare ranks."""
+
+    auto = "auto"
+    probability = "probability"
+    logit = "logit"
+    rank = "rank"
+
+
 class Precision(StrEnum):
     auto = "auto"
     fp32 = "fp32"
@@ -333,6 +357,12 @@ class CalibrateConfig:
 
     source: str = place("-")
     output: Path | None = place()
+    part: Part | None = None
+    truth: Path | None = place()
+    key: str = "id"
+    patient: str = "patient"
+    scores: ScoreKind = ScoreKind.auto
+    key_file: Path | None = place()
     method: CalibrationMethod = CalibrationMethod.auto
     operating_point: str = "youden"
 
@@ -345,6 +375,13 @@ class EvaluateConfig:
     report: Path = place(Path("report"))
     output: Path | None = place()
     part: Part = Part.test
+    truth: Path | None = place()
+    key: str = "id"
+    patient: str = "patient"
+    scores: ScoreKind = ScoreKind.auto
+    key_file: Path | None = place()
+    calibration: Path | None = place()
+    label_policy: LabelPolicy = LabelPolicy.stored
     level: float = 0.95
     bins: int = 15
 

@@ -7,19 +7,28 @@ from typing import Annotated
 import typer
 
 from medcli.cli.command import invocation, planned_only
-from medcli.cli.options import Output, Source
+from medcli.cli.options import KeyColumn, KeyFile, Output, PatientColumn, ScoreChoice, ScoreSource, Truth
 from medcli.cli.output import deliver
-from medcli.config import CalibrateConfig, CalibrationMethod
+from medcli.config import CalibrateConfig, CalibrationMethod, Part
 
 EXAMPLES = [
     ("after training", "medcli calibrate trained.json -o calibrated.json"),
+    ("scores of any tool", "medcli calibrate --part val val.csv -o calibration.json"),
     ("a threshold with 90 % sensitivity", "medcli calibrate --operating-point sensitivity=0.9 trained.json"),
 ]
 
 
 def calibrate(
-    source: Source = CalibrateConfig.source,
+    source: ScoreSource = CalibrateConfig.source,
     output: Output = CalibrateConfig.output,
+    part: Annotated[
+        Part | None, typer.Option(help="What the rows of a table are; only val is calibrated on")
+    ] = CalibrateConfig.part,
+    truth: Truth = None,
+    key: KeyColumn = CalibrateConfig.key,
+    patient: PatientColumn = CalibrateConfig.patient,
+    scores: ScoreChoice = CalibrateConfig.scores,
+    key_file: KeyFile = None,
     method: Annotated[
         CalibrationMethod, typer.Option(help="auto: temperature for multiclass, else Platt")
     ] = CalibrateConfig.method,

@@ -8,10 +8,19 @@ from typing import Annotated
 import typer
 
 from medcli.cli.command import invocation, planned_only
-from medcli.cli.options import Output, PartChoice, Source
+from medcli.cli.options import (
+    KeyColumn,
+    KeyFile,
+    Output,
+    PartChoice,
+    PatientColumn,
+    ScoreChoice,
+    ScoreSource,
+    Truth,
+)
 from medcli.cli.output import deliver
 from medcli.cli.streams import result_is_terminal, say
-from medcli.config import EvaluateConfig
+from medcli.config import EvaluateConfig, LabelPolicy
 
 EXAMPLES = [
     ("the test part", "medcli evaluate calibrated.json report/ > study.json"),
@@ -20,10 +29,21 @@ EXAMPLES = [
 
 
 def evaluate(
-    source: Source,
+    source: ScoreSource,
     report: Annotated[Path, typer.Argument(metavar="REPORT/", help="Folder of report and figures")],
     output: Output = EvaluateConfig.output,
     part: PartChoice = EvaluateConfig.part,
+    truth: Truth = None,
+    key: KeyColumn = EvaluateConfig.key,
+    patient: PatientColumn = EvaluateConfig.patient,
+    scores: ScoreChoice = EvaluateConfig.scores,
+    key_file: KeyFile = None,
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Manifest with the calibration to apply")
+    ] = None,
+    label_policy: Annotated[
+        LabelPolicy, typer.Option(help="What -1 and blank count as; sweep: all policies")
+    ] = EvaluateConfig.label_policy,
     level: Annotated[float, typer.Option(min=0.5, max=0.999, help="Confidence level")] = EvaluateConfig.level,
     bins: Annotated[int, typer.Option(min=2, help="Bins of the calibration error")] = EvaluateConfig.bins,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from medcli.config import Blank, Part, Precision, Uncertain
+from medcli.config import Blank, Part, Precision, ScoreKind, Uncertain
 from medcli.errors import UsageError
 
 
@@ -62,3 +62,12 @@ PrecisionChoice = Annotated[
     Precision, typer.Option("--precision", help="Arithmetic; auto takes bf16 where it is faster")
 ]
 PartChoice = Annotated[Part, typer.Option("--part", help="Which part of the splits")]
+ScoreSource = Annotated[
+    str, typer.Argument(metavar="IN", help="Manifest, predictions, table of scores, or - for a manifest")
+]
+Truth = Annotated[Path | None, typer.Option("--truth", metavar="TABLE", help="Labels of a table of scores")]
+KeyColumn = Annotated[str, typer.Option("--key", metavar="COLUMN", help="Column that identifies an image")]
+PatientColumn = Annotated[str, typer.Option("--patient", metavar="COLUMN", help="Column of the patient")]
+ScoreChoice = Annotated[
+    ScoreKind, typer.Option("--scores", help="What scores of a table are; auto: [0, 1] are probabilities")
+]

@@ -6,7 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from medcli.config import Blank, LabelPolicy, Uncertain
 from medcli.errors import DataError
+
+POLICIES = {
+    LabelPolicy.ones: (Uncertain.one, Blank.zero),
+    LabelPolicy.zeros: (Uncertain.zero, Blank.zero),
+    LabelPolicy.ignore: (Uncertain.ignore, Blank.zero),
+    LabelPolicy.mentioned: (Uncertain.ignore, Blank.ignore),
+}
+"""What -1 and a label that is not mentioned count as, under the policies that have a name."""
 
 _STATES = {"zero": 0.0, "one": 1.0, "ignore": np.nan}
 

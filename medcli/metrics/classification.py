@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from medcli.metrics.intervals import PatientBootstrap, proportion
-from medcli.metrics.quantity import Quantity, beside, quantity, undefined
+from medcli.quantity import Quantity, beside, quantity, undefined
 
 
 def count_calls(targets: np.ndarray, is_called: np.ndarray) -> dict[str, int]:

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from medcli.metrics.intervals import Interval, logit_interval, newcombe_auc
-from medcli.metrics.quantity import Quantity, beside, quantity, undefined
 from medcli.metrics.roc import RocComponents, auc_covariance, roc_components
+from medcli.quantity import Quantity, beside, quantity, undefined
 
 # Below this many positive or negative patients the logit interval of DeLong covers less than it says.
 FEW = 30
+# Variances below are rounding.
+NO_VARIANCE = 1e-15
 
 
 def auc_quantity(targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray, *, level: float) -> Quantity:
@@ -34,7 +36,7 @@ def auc_quantity(targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray, 
         return undefined(reason, method="AUC by ranks", n=len(targets), n_clusters=num_clusters)
     is_clustered = num_clusters < len(targets)
     variance = auc_covariance(components, components) if components.has_variance else None
-    interval, name = _interval(components, variance, _naive(targets, scores, is_clustered), level=level)
+    interval, name = auc_interval(components, level=level)
     value = quantity(
         components.auc,
         ci=interval,
@@ -43,7 +45,7 @@ def auc_quantity(targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray, 
         method=name + (", clustered (Obuchowski 1997)" if is_clustered else ""),
         n=len(targets),
         n_clusters=num_clusters,
-        flags=_flags(components, variance),
+        flags=few_flags(components, variance),
     )
     return _beside_chance(value)
 
@@ -85,32 +87,24 @@ def one_class_reason(targets: np.ndarray) -> str:
     return "no negative case" if np.all(np.asarray(targets) == 1) else "no positive case"
 
 
-def _interval(
-    components: RocComponents, variance: float | None, naive: float | None, *, level: float
-) -> tuple[Interval, str]:
-    fewest = min(components.positive_clusters, components.negative_clusters)
-    is_regular = variance is not None and variance > 1e-15 and 0 < components.auc < 1
-    if variance is not None and is_regular and fewest >= FEW:
+def auc_interval(components: RocComponents, *, level: float) -> tuple[Interval, str]:
+    """The default interval of an AUC, and its name; also for AUCs of one class's patients only."""
+    is_clustered = components.clusters < components.num_positive + components.num_negative
+    variance = auc_covariance(components, components) if components.has_variance else None
+    is_regular = variance is not None and variance > NO_VARIANCE and 0 < components.auc < 1
+    if variance is not None and is_regular and components.fewest >= FEW:
         return logit_interval(components.auc, math.sqrt(variance), level=level), "DeLong, logit scale"
     positives, negatives = float(components.num_positive), float(components.num_negative)
-    if variance is not None and is_regular and naive:
-        design_effect = max(1.0, variance / naive)
+    if variance is not None and is_regular and is_clustered and components.image_variance:
+        design_effect = max(1.0, variance / components.image_variance)
         positives, negatives = positives / design_effect, negatives / design_effect
     if not is_regular:
         positives, negatives = float(components.positive_clusters), float(components.negative_clusters)
     return newcombe_auc(components.auc, positives, negatives, level=level), "Newcombe method 5"
 
 
-def _naive(targets: np.ndarray, scores: np.ndarray, is_clustered: bool) -> float | None:
-    """Variance if every image were a patient of its own: what the design effect is measured against."""
-    if not is_clustered:
-        return None
-    size = len(targets)
-    components = roc_components(targets, scores, np.arange(size), num_clusters=size)
-    return auc_covariance(components, components) if components and components.has_variance else None
-
-
-def _flags(components: RocComponents, variance: float | None) -> list[str]:
+def few_flags(components: RocComponents, variance: float | None) -> list[str]:
+    """What a statistician would say of an AUC from few patients, without variance, or below chance."""
     flags = []
     if components.positive_clusters < FEW:
         flags.append(_few("positives", components.num_positive, components.positive_clusters))
@@ -118,7 +112,7 @@ def _flags(components: RocComponents, variance: float | None) -> list[str]:
         flags.append(_few("negatives", components.num_negative, components.negative_clusters))
     if variance is None:
         flags.append("DeLong's variance needs two positives and two negatives")
-    elif variance <= 1e-15:
+    elif variance <= NO_VARIANCE:
         flags.append("DeLong's variance is zero")
     if components.auc < 0.5:
         flags.append("AUC is below 0.5: the scores run against the labels")

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtri
 
-from medcli.metrics.quantity import Quantity, quantity, undefined
+from medcli.quantity import Quantity, quantity, undefined
 
 Interval = tuple[float, float]
 

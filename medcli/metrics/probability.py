@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from medcli.metrics.intervals import mean_value
-from medcli.metrics.quantity import Quantity, beside, quantity, undefined
+from medcli.quantity import Quantity, beside, quantity, undefined
 
 # The smallest step of float64 below 1: what a probability is kept away from 0 and 1 in a logarithm.
 _TINY = np.finfo(np.float64).eps

@@ -6,12 +6,67 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from medcli.errors import DataError
+
 
 def midranks(values: np.ndarray) -> np.ndarray:
     """Rank of each value from 1, ties sharing the mean of their ranks; infinities allowed."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return (last - (counts - 1) / 2)[inverse]
+
+
+@dataclass(frozen=True)
+class Placements:
+    """An AUC and where each image stands among those of the other class.
+
+    `values` [images] is, of a positive, the share of negatives below it, and of a negative the share of
+    positives above it; ties count half. The mean of either is the AUC.
+    """
+
+    auc: float
+    values: np.ndarray
+    is_positive: np.ndarray
+    num_positive: int
+    num_negative: int
+
+
+def placements(targets: np.ndarray, scores: np.ndarray) -> Placements | None:
+    """AUC and placement values with one sort; None with one class only.
+
+    Args:
+        targets: 1 or 0 of each image; unknown targets are removed by the caller.
+        scores: Any rank, higher meaning more likely positive; infinities allowed.
+
+    Raises:
+        DataError: If a score is NaN.
+
+    Reference: DeLong, DeLong & Clarke-Pearson, Biometrics 1988; Sun & Xu, IEEE Signal Process. Lett. 2014.
+    """
+    is_positive, scores = np.asarray(targets) == 1, np.asarray(scores)
+    check_scores(scores)
+    num_positive = int(np.count_nonzero(is_positive))
+    num_negative = len(is_positive) - num_positive
+    if num_positive == 0 or num_negative == 0:
+        return None
+    order = np.argsort(scores)
+    ordered = scores[order]
+    ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    sizes = np.diff(ends, prepend=-1)
+    positives = np.cumsum(is_positive[order])[ends]
+    negatives = ends + 1 - positives
+    # Twice the number of positives (negatives) below each value plus half of those that equal it.
+    twice_positive = positives + np.append(0, positives[:-1])
+    twice_negative = negatives + np.append(0, negatives[:-1])
+    twice_wins = int(np.dot(np.diff(positives, prepend=0), twice_negative))
+    values = np.empty(len(scores))
+    values[order] = np.where(
+        is_positive[order],
+        np.repeat(twice_negative / (2 * num_negative), sizes),
+        np.repeat(1 - twice_positive / (2 * num_positive), sizes),
+    )
+    area = twice_wins / (2 * num_positive * num_negative)
+    return Placements(area, values, is_positive, num_positive, num_negative)
 
 
 def auc(targets: np.ndarray, scores: np.ndarray) -> float | None:
@@ -21,13 +76,8 @@ def auc(targets: np.ndarray, scores: np.ndarray) -> float | None:
         targets: 1 or 0 of each image; unknown targets are removed by the caller.
         scores: Any rank, higher meaning more likely positive; no NaN.
     """
-    is_positive = np.asarray(targets) == 1
-    num_positive = int(is_positive.sum())
-    num_negative = len(is_positive) - num_positive
-    if num_positive == 0 or num_negative == 0:
-        return None
-    rank_sum = midranks(np.asarray(scores))[is_positive].sum()
-    return float((rank_sum - num_positive * (num_positive + 1) / 2) / (num_positive * num_negative))
+    placed = placements(targets, scores)
+    return None if placed is None else placed.auc
 
 
 def roc_curve(targets: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -55,6 +105,7 @@ class RocComponents:
 
     `positive_parts` and `negative_parts` [clusters] are the sums, over a patient's positive and
     negative images, of (placement - AUC), divided by the number of positives and negatives.
+    `image_variance` is DeLong's variance if every image were a patient of its own, or None.
     """
 
     auc: float
@@ -65,11 +116,17 @@ class RocComponents:
     positive_clusters: int
     negative_clusters: int
     clusters: int
+    image_variance: float | None
 
     @property
     def has_variance(self) -> bool:
         """Whether there are two patients of each kind."""
         return self.positive_clusters > 1 and self.negative_clusters > 1
+
+    @property
+    def fewest(self) -> int:
+        """Patients of the rarer kind."""
+        return min(self.positive_clusters, self.negative_clusters)
 
 
 def roc_components(
@@ -83,26 +140,26 @@ def roc_components(
         clusters: Patient of each image as a code in [0, num_clusters).
         num_clusters: Length of the parts, so that several labels of the same patients line up.
 
-    Reference: Sun & Xu, IEEE Signal Processing Letters 2014 (ranks); Obuchowski, Biometrics 1997 (clusters).
+    Reference: DeLong, DeLong & Clarke-Pearson, Biometrics 1988; Obuchowski, Biometrics 1997 (clusters).
     """
-    estimate = auc(targets, scores)
-    if estimate is None:
+    placed = placements(targets, scores)
+    if placed is None:
         return None
-    is_positive = np.asarray(targets) == 1
-    ranks = midranks(np.asarray(scores))
-    num_positive, num_negative = int(is_positive.sum()), int((~is_positive).sum())
-    below = (ranks[is_positive] - midranks(scores[is_positive])) / num_negative
-    above = 1 - (ranks[~is_positive] - midranks(scores[~is_positive])) / num_positive
+    is_positive, excess = placed.is_positive, placed.values - placed.auc
     owners, others = clusters[is_positive], clusters[~is_positive]
+    above, below = excess[is_positive], excess[~is_positive]
+    has_positive = np.bincount(owners, minlength=num_clusters) > 0
+    has_negative = np.bincount(others, minlength=num_clusters) > 0
     return RocComponents(
-        auc=estimate,
-        positive_parts=np.bincount(owners, (below - estimate) / num_positive, num_clusters),
-        negative_parts=np.bincount(others, (above - estimate) / num_negative, num_clusters),
-        num_positive=num_positive,
-        num_negative=num_negative,
-        positive_clusters=len(np.unique(owners)),
-        negative_clusters=len(np.unique(others)),
-        clusters=len(np.unique(clusters)),
+        auc=placed.auc,
+        positive_parts=np.bincount(owners, above / placed.num_positive, num_clusters),
+        negative_parts=np.bincount(others, below / placed.num_negative, num_clusters),
+        num_positive=placed.num_positive,
+        num_negative=placed.num_negative,
+        positive_clusters=int(has_positive.sum()),
+        negative_clusters=int(has_negative.sum()),
+        clusters=int((has_positive | has_negative).sum()),
+        image_variance=_variance_of_images(above, below),
     )
 
 
@@ -111,6 +168,7 @@ def auc_covariance(first: RocComponents, second: RocComponents) -> float:
 
     With one image a patient this is DeLong's estimator, with one truth for both Obuchowski's. For two labels
     that differ in their positives, each small-sample factor is the geometric mean of the two labels' factors.
+    AUCs of different patients have disjoint parts, and covariance 0.
 
     Reference: DeLong, DeLong & Clarke-Pearson, Biometrics 1988; Obuchowski, Biometrics 1997, section 3.
     """
@@ -124,6 +182,26 @@ def auc_covariance(first: RocComponents, second: RocComponents) -> float:
         + negative * np.dot(first.negative_parts, second.negative_parts)
         + either * mixed
     )
+
+
+def check_scores(scores: np.ndarray) -> None:
+    """Refuse NaN, which has no rank and is never dropped silently.
+
+    Raises:
+        DataError: If a score is NaN.
+    """
+    if scores.dtype.kind == "f" and np.isnan(scores).any():
+        missing = np.isnan(scores)
+        raise DataError(
+            f"{int(missing.sum())} scores are NaN, the first is number {int(missing.argmax()) + 1}"
+        )
+
+
+def _variance_of_images(above: np.ndarray, below: np.ndarray) -> float | None:
+    if min(len(above), len(below)) < 2:
+        return None
+    positive = np.dot(above, above) / (len(above) * (len(above) - 1))
+    return float(positive + np.dot(below, below) / (len(below) * (len(below) - 1)))
 
 
 def _factor(first: int, second: int) -> float:

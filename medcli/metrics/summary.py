@@ -22,9 +22,9 @@ from medcli.metrics.probability import (
     log_loss_quantity,
     reliability_bins,
 )
-from medcli.metrics.quantity import Quantity, beside, quantity, undefined
 from medcli.metrics.roc import roc_components
 from medcli.metrics.scored import Scored
+from medcli.quantity import Quantity, beside, quantity, undefined
 from medcli.store.digests import derive_seed
 
 NO_PROBABILITIES = "the scores are ranks, not probabilities"

@@ -15,11 +15,13 @@ from medcli.errors import DataError, at
 from medcli.metrics.patients import patient_codes
 from medcli.metrics.probability import expected_calibration_error, log_losses
 from medcli.progress import SILENT, Progress
-from medcli.store.manifest import Manifest, load
-from medcli.store.predictions import Predictions, read_predictions
+from medcli.stages._predictions import load_source, open_predictions
+from medcli.store.manifest import Manifest
+from medcli.store.predictions import Predictions
 from medcli.store.references import display
 
 BINS = 15
+UNDECLARED = "no declared part"
 
 
 def run(config: CalibrateConfig, *, progress: Progress = SILENT) -> Manifest:
@@ -30,10 +32,10 @@ def run(config: CalibrateConfig, *, progress: Progress = SILENT) -> Manifest:
         UsageError: If the method or the operating point does not fit.
     """
     rule = parse_rule(config.operating_point)
-    manifest = load(config.source)
+    manifest = load_source(config.source, config, part=str(config.part or UNDECLARED))
     reference = _validation(manifest)
+    predictions = open_predictions(reference)
     with at(display(Path(reference["path"]))):
-        predictions = read_predictions(reference)
         _check_part(predictions.part)
         section = _calibrate(predictions, method=config.method.value, rule=rule)
     section["fitted_on"]["sha256"] = reference["sha256"]
@@ -54,6 +56,11 @@ def _validation(manifest: Manifest) -> dict[str, Any]:
 
 
 def _check_part(part: str) -> None:
+    if part == UNDECLARED:
+        raise DataError(
+            "the table does not say which part its rows are of",
+            hint="give it a column part, or --part val if it holds the validation part",
+        )
     if part != "val":
         raise DataError(
             f"these are predictions of {part}; calibration is fitted on val only",
@@ -65,6 +72,11 @@ def _calibrate(predictions: Predictions, *, method: str, rule: Rule) -> dict[str
     """The section, but for the digest of the predictions."""
     classes, kind = predictions.classes, predictions.score_kind
     exclusive = is_exclusive(predictions.task_type, len(classes))
+    if kind == "rank":
+        raise DataError(
+            f"ranks cannot be calibrated: {predictions.header.get('score_reason') or 'declared so'}",
+            hint="--scores logit, if that is what they are",
+        )
     method = choose_method(method, exclusive=exclusive)
     rows = _usable_rows(predictions.targets, exclusive=exclusive)
     scores, targets = predictions.scores[rows], predictions.targets[rows].astype(float)

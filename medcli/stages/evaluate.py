@@ -19,11 +19,12 @@ from medcli.metrics.roc import roc_curve
 from medcli.metrics.scored import Scored
 from medcli.metrics.summary import summarize
 from medcli.progress import SILENT, Progress
+from medcli.stages._predictions import load_source, open_predictions
 from medcli.stages.calibrate import operating_points
 from medcli.store.atomic import check_creatable, locked, prepare_folder, write_bytes
 from medcli.store.digests import derive_seed
 from medcli.store.manifest import Manifest, load
-from medcli.store.predictions import Predictions, read_predictions
+from medcli.store.predictions import Predictions
 from medcli.store.references import Reference, display, reference, verify
 
 EVALUATION_VERSION = "evaluation/1"
@@ -40,12 +41,14 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
         raise UsageError(f"the confidence level is {config.level}, it must be between 0 and 1")
     if config.bins < 1:
         raise UsageError(f"the number of bins is {config.bins}, it must be at least 1")
-    manifest = load(config.source)
+    manifest = load_source(config.source, config, part=config.part.value)
+    if config.calibration is not None:
+        manifest.calibration = load(str(config.calibration)).require("calibration", made_by="calibrate")
     ref = _chosen(manifest, config.part.value)
     prepare_folder(config.report)
     check_creatable(config.output)
+    predictions = open_predictions(ref, policy=config.label_policy)
     with at(display(Path(ref["path"]))):
-        predictions = read_predictions(ref)
         scored, thresholds = _score(predictions, manifest)
     with progress.task("evaluate", 3) as step:
         section = _section(scored, predictions, manifest=manifest, thresholds=thresholds, config=config)
@@ -138,7 +141,7 @@ def _thresholds(
     if manifest.calibration is not None:
         return "calibration", manifest.calibration["operating_points"]
     if "val" in manifest.predictions:
-        val = read_predictions(manifest.predictions["val"])
+        val = open_predictions(manifest.predictions["val"])
         is_alike = val.classes == predictions.classes and val.score_kind == predictions.score_kind
         if is_alike and _are_of_one_model(val.header.get("model"), predictions.header.get("model")):
             values, targets = val.scores.astype(np.float64), val.targets.astype(np.float64)
@@ -211,7 +214,8 @@ def _flags(
         call = "the most likely class and 0.5" if scored.exclusive else "0.5"
         flags.append(f"no calibration and no val predictions: the threshold is {call}, chosen on nothing")
     if predictions.score_kind == "rank":
-        flags.append("the scores are ranks: calibration, Brier score and log loss are undefined")
+        why = predictions.header.get("score_reason") or "they were declared so"
+        flags.append(f"the scores are ranks ({why}): calibration, Brier score and log loss are undefined")
     dropped = len(predictions.records) - len(scored.targets)
     if dropped:
         flags.append(f"{dropped} images without a known class were left out")
@@ -231,10 +235,20 @@ def _render(section: dict[str, Any], scored: Scored, manifest: Manifest, *, step
         "roc.png": roc_png(section, curves),
         "reliability.png": reliability_png(section),
         "confusion.png": confusion_png(section),
+        "methods.md": _methods(section, manifest).encode(),
     }
     step(1, note="figures")
     html = render_report(section, curves=curves, study=_study(manifest), gallery=_gallery(manifest))
     return {**files, "report.html": html.encode()}
+
+
+def _methods(section: dict[str, Any], manifest: Manifest) -> str:
+    """The paragraph for a paper, and what reporting guidelines ask for beside it."""
+    from medcli.reporting.checklists import checklist_markdown
+    from medcli.reporting.methods import methods_markdown
+
+    parts = {"heatmaps"} if manifest.explanation else set()
+    return f"{methods_markdown(section)}\n{checklist_markdown(parts)}"
 
 
 def _curve(scored: Scored, column: int) -> tuple[np.ndarray, np.ndarray] | None:

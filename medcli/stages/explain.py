@@ -25,11 +25,11 @@ from medcli.config import ExplainConfig
 from medcli.errors import UsageError
 from medcli.metrics.intervals import mean_value, proportion
 from medcli.metrics.patients import patient_codes
-from medcli.metrics.quantity import beside
 from medcli.models.devices import choose_device, computing_threads
 from medcli.models.loader import BatchLoader, ordered_batches
 from medcli.models.networks import normalise
 from medcli.progress import SILENT, Progress
+from medcli.quantity import beside
 from medcli.reporting.gallery import Example, gallery_png
 from medcli.stages._study import Study, open_study
 from medcli.store.atomic import check_creatable, locked, write_bytes

@@ -22,7 +22,9 @@ from medcli.store.references import verify
 from tests.realdata import real_data
 from tests.reporting.synthetic import HOSTILE, LABELS, identifier, multiclass, multilabel, study
 
-FILES = {"report.html", "evaluation.json", "roc.png", "reliability.png", "confusion.png"}
+FILES = {
+    *("report.html", "evaluation.json", "methods.md", "roc.png", "reliability.png", "confusion.png"),
+}
 
 
 def calibrated(folder, make=multilabel):

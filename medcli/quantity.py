@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 Quantity = dict[str, Any]
+"""`estimate`, `ci`, `level`, `se`, `method`, `n`, `n_clusters`, `flags`, `reason`, `baseline`."""
+TestResult = dict[str, Any]
+"""`test` (its name), `statistic`, `df`, `p`, `reason`."""
 
 
 def quantity(
@@ -44,3 +47,22 @@ def undefined(reason: str, *, method: str, n: int, n_clusters: int, flags: Seque
 def beside(value: Quantity, *, rule: str, estimate: float | None) -> Quantity:
     """The same quantity with what a model that knows nothing would get."""
     return {**value, "baseline": {"rule": rule, "estimate": None if estimate is None else float(estimate)}}
+
+
+def hypothesis_test(
+    name: str,
+    *,
+    statistic: float | None,
+    p: float | None,
+    df: float | None = None,
+    reason: str | None = None,
+) -> TestResult:
+    """What a test of a hypothesis says; `reason` says why there is no `p`, if there is none."""
+    values = {"statistic": statistic, "df": df, "p": p}
+    numbers = {key: None if value is None else float(value) for key, value in values.items()}
+    return {"test": name, **numbers, "reason": reason}
+
+
+def with_test(value: Quantity, result: TestResult) -> Quantity:
+    """The same quantity with the test of its being zero (or one, for a ratio) under `test`."""
+    return {**value, "test": result}

@@ -1,0 +1,226 @@
+"""Anyone's predictions: a table of ids, truth and scores, from any tool, with nothing guessed.
+
+One label:        id, patient, target, score
+Several labels:   id, patient, target:Edema, score:Edema, target:Nodule, score:Nodule
+Exclusive ones:   id, patient, target (the name of a class), score:mel, score:nv
+                  or, as from `predict_proba`, columns called like the classes: id, target, mel, nv
+
+With a table of truth of its own, both are joined by the key, and columns called alike are the labels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from medcli.errors import DataError, UsageError
+from medcli.formats.tables import Table
+
+TARGET, SCORE = "target", "score"
+_BLANKS = frozenset({"", "nan", "na", "n/a", "none", "null"})
+_STATES = {"1": 1, "1.0": 1, "0": 0, "0.0": 0, "-1": -1, "-1.0": -1, "true": 1, "false": 0}
+_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Scores and what is known of the truth, row by row.
+
+    Attributes:
+        task_type: binary, multilabel or multiclass.
+        classes: Columns of `scores`.
+        ids: Key of each row, as written.
+        labels: Of each row, class to 1, 0 or -1, as in a record; what is blank is absent.
+        scores: float64 [rows, classes], finite.
+        others: All other columns, name to cells.
+    """
+
+    task_type: str
+    classes: list[str]
+    ids: list[str]
+    labels: list[dict[str, int]]
+    scores: np.ndarray
+    others: dict[str, list[str]] = field(default_factory=dict)
+
+
+def read_scores(table: Table, *, key: str, truth: Table | None = None) -> ScoreTable:
+    """The predictions in a table, joined with the truth by key.
+
+    Raises:
+        UsageError: If the key or the columns of scores or truth are not there.
+        DataError: If a key is missing or doubled, a score is no number, or a label is none.
+    """
+    columns = _columns_of(table)
+    ids = _keys(columns, key)
+    if truth is None:
+        return _read_one(columns, ids, key=key)
+    known = _columns_of(truth)
+    order = _match(ids, _keys(known, key))
+    known = {name: [cells[row] for row in order] for name, cells in known.items() if name != key}
+    if not any(name == TARGET or name.startswith(f"{TARGET}:") for name in known):
+        scored = {name.removeprefix(f"{SCORE}:") for name in columns}
+        known = {f"{TARGET}:{name}" if name in scored else name: cells for name, cells in known.items()}
+    labelled = {name.removeprefix(f"{TARGET}:") for name in known if name.startswith(f"{TARGET}:")}
+    renamed = {f"{SCORE}:{name}" if name in labelled else name: cells for name, cells in columns.items()}
+    return _read_one({**known, **renamed}, ids, key=key)
+
+
+def _columns_of(table: Table) -> dict[str, list[str]]:
+    width = len(table.columns)
+    ragged = next((i for i, row in enumerate(table.rows) if len(row) < width or any(row[width:])), None)
+    if ragged is not None:
+        raise DataError(
+            f"row {ragged + 1} has {len(table.rows[ragged])} cells under {width} columns",
+            hint="every row needs a cell for every column",
+        )
+    if not table.rows:
+        raise DataError("the table has a header and no rows")
+    return {name: [row[i] for row in table.rows] for i, name in enumerate(table.columns)}
+
+
+def _keys(columns: dict[str, list[str]], key: str) -> list[str]:
+    if key not in columns:
+        raise UsageError(
+            f"there is no column {key!r}; there are {_some(columns)}", hint="name the key with --key COLUMN"
+        )
+    first: dict[str, int] = {}
+    for row, value in enumerate(columns[key], 1):
+        if not value:
+            raise DataError(f"row {row} has no key in column {key!r}")
+        if value in first:
+            raise DataError(
+                f"rows {first[value]} and {row} have the same key in column {key!r}",
+                hint="each image has one row; name another column with --key",
+            )
+        first[value] = row
+    return columns[key]
+
+
+def _match(ids: list[str], known: list[str]) -> list[int]:
+    """For each scored row the row of its truth; both tables must hold the same keys."""
+    position = {value: row for row, value in enumerate(known)}
+    missing = [row for row, value in enumerate(ids, 1) if value not in position]
+    if missing:
+        raise DataError(
+            f"{len(missing)} of {len(ids)} scored rows have no row in the table of truth, "
+            f"the first is row {missing[0]}",
+            hint="leave them out of the scores, or add them to the truth with blank labels",
+        )
+    if len(known) > len(ids):
+        raise DataError(
+            f"{len(known) - len(ids)} rows of the table of truth have no scores",
+            hint="score them, or leave them out: results on the rest may flatter",
+        )
+    return [position[value] for value in ids]
+
+
+def _read_one(columns: dict[str, list[str]], ids: list[str], *, key: str) -> ScoreTable:
+    scored = {name.removeprefix(f"{SCORE}:"): name for name in columns if name.startswith(f"{SCORE}:")}
+    several = {name.removeprefix(f"{TARGET}:"): name for name in columns if name.startswith(f"{TARGET}:")}
+    if several:
+        used = {name: (several[name], scored[name]) for name in several if name in scored}
+        _refuse_strays(several, scored)
+        labels = _state_labels({name: columns[pair[0]] for name, pair in used.items()}, len(ids))
+        task_type, classes, score_columns = "multilabel", list(used), [pair[1] for pair in used.values()]
+        taken = {*several.values(), *scored.values()}
+    elif TARGET in columns and SCORE in columns and not scored:
+        labels = _state_labels({"positive": columns[TARGET]}, len(ids))
+        task_type, classes, score_columns, taken = "binary", ["positive"], [SCORE], {TARGET, SCORE}
+    elif TARGET in columns:
+        classes, score_columns = _exclusive_columns(columns, scored)
+        labels = _class_labels(columns[TARGET], classes)
+        task_type, taken = "multiclass", {TARGET, *score_columns}
+    else:
+        raise _no_columns(columns)
+    scores = np.stack([_numbers(columns[name], name=name) for name in score_columns], axis=1)
+    others = {name: cells for name, cells in columns.items() if name not in taken and name != key}
+    return ScoreTable(task_type, classes, ids, labels, scores, others)
+
+
+def _refuse_strays(several: dict[str, str], scored: dict[str, str]) -> None:
+    for name in several:
+        if name not in scored:
+            raise UsageError(f"column {TARGET}:{name} has no {SCORE}:{name} beside it")
+    for name in scored:
+        if name not in several:
+            raise UsageError(f"column {SCORE}:{name} has no {TARGET}:{name} beside it")
+
+
+def _no_columns(columns: dict[str, list[str]]) -> UsageError:
+    return UsageError(
+        f"no columns are called {TARGET} and {SCORE}; there are {_some(columns)}",
+        hint="call them target and score (one label), target:NAME and score:NAME (several), or give --truth",
+    )
+
+
+def _exclusive_columns(columns: dict[str, list[str]], scored: dict[str, str]) -> tuple[list[str], list[str]]:
+    if scored:
+        return list(scored), list(scored.values())
+    named = {cell for cell in columns[TARGET] if not _is_blank(cell)}
+    # Columns of `predict_proba`: the first and the last that a value of target names, and all between them.
+    positions = [i for i, name in enumerate(columns) if name in named]
+    if len(positions) < 2:
+        raise _no_columns(columns)
+    chosen = list(columns)[positions[0] : positions[-1] + 1]
+    if TARGET in chosen or len(positions) < len(named):
+        raise UsageError(
+            f"column {TARGET!r} names classes that have no column of scores", hint="call them score:NAME"
+        )
+    return chosen, chosen
+
+
+def _class_labels(cells: list[str], classes: list[str]) -> list[dict[str, int]]:
+    known = set(classes)
+    for row, cell in enumerate(cells, 1):
+        if not _is_blank(cell) and cell not in known:
+            raise DataError(f"row {row}: the target is none of the classes {_some(classes)}")
+    return [{} if _is_blank(cell) else {cell: 1} for cell in cells]
+
+
+def _state_labels(columns: dict[str, list[str]], num_rows: int) -> list[dict[str, int]]:
+    labels: list[dict[str, int]] = [{} for _ in range(num_rows)]
+    for name, cells in columns.items():
+        for row, cell in enumerate(cells):
+            state = _STATES.get(cell.lower())
+            if state is not None:
+                labels[row][name] = state
+            elif not _is_blank(cell):
+                raise DataError(
+                    f"row {row + 1}: the label of {name!r} is not 1, 0, -1 or blank",
+                    hint="1 means yes, 0 no, -1 uncertain, blank not mentioned",
+                )
+    return labels
+
+
+def _numbers(cells: list[str], *, name: str) -> np.ndarray:
+    try:
+        values = np.array(cells, dtype=np.float64)
+    except ValueError:
+        row = next(i for i, cell in enumerate(cells, 1) if not _is_number(cell))
+        raise DataError(f"row {row}: the score in column {name!r} is not a number") from None
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise DataError(
+            f"row {bad[0] + 1}: the score in column {name!r} is {values[bad[0]]}, it must be finite",
+            hint="leave out images without a score, in the table of truth too",
+        )
+    return values
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return not math.isinf(float(cell)) or True
+    except ValueError:
+        return False
+
+
+def _is_blank(cell: str) -> bool:
+    return cell.lower() in _BLANKS
+
+
+def _some(names: Iterable[str]) -> str:
+    found = list(names)
+    return ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")

@@ -1,0 +1,130 @@
+"""The paragraph on statistical methods that goes into a paper: only what was used, each with its source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from medcli.reporting import words
+
+
+class Method(NamedTuple):
+    """A method by the words that its results carry, what to write of it, and where it comes from."""
+
+    words: str
+    sentence: str
+    source: str
+
+
+METHODS = (
+    Method(
+        "DeLong",
+        "Areas under the ROC curve were estimated by the Mann-Whitney statistic, with DeLong's variance and "
+        "intervals on the logit scale.",
+        "DeLong ER, DeLong DM, Clarke-Pearson DL. Biometrics 1988;44:837-845.",
+    ),
+    Method(
+        "Obuchowski 1997",
+        "Several images of a patient were treated as a cluster.",
+        "Obuchowski NA. Biometrics 1997;53:567-578.",
+    ),
+    Method(
+        "Newcombe method 5",
+        "With fewer than 30 positive or negative patients, intervals of the AUC are Newcombe's method 5.",
+        "Newcombe RG. Statistics in Medicine 2006;25:559-573.",
+    ),
+    Method(
+        "Wilson",
+        "Intervals of proportions are Wilson's score intervals.",
+        "Wilson EB. JASA 1927;22:209-212; Newcombe RG. Statistics in Medicine 1998;17:857-872.",
+    ),
+    Method(
+        "effective n",
+        "For several images a patient, proportions use the effective number of images.",
+        "Rao JNK, Scott AJ. Biometrics 1992;48:577-585.",
+    ),
+    Method(
+        "percentile",
+        "Other intervals are percentiles of resamples of patients (bootstrap).",
+        "Efron B, Tibshirani RJ. An Introduction to the Bootstrap. Chapman & Hall 1993, chapter 13.",
+    ),
+    Method(
+        "normal",
+        "Means over images (Brier score, log loss) have normal intervals, with standard errors by patient.",
+        "Brier GW. Monthly Weather Review 1950;78:1-3; Liang KY, Zeger SL. Biometrika 1986;73:13-22.",
+    ),
+    Method(
+        "bins",
+        "The expected calibration error averages the gap between predicted and observed frequency over bins; "
+        "it is shown beside what a perfectly calibrated model of this size would show.",
+        "Guo C, Pleiss G, Sun Y, Weinberger KQ. ICML 2017:1321-1330.",
+    ),
+)
+"""In the order in which a paper tells them. A test holds that every result's method is found here."""
+
+CALIBRATORS = {
+    "temperature": ("temperature scaling", "Guo C et al. ICML 2017:1321-1330."),
+    "platt": ("Platt scaling", "Platt J. Advances in Large Margin Classifiers 1999:61-74."),
+}
+
+
+def methods_markdown(evaluation: dict[str, Any]) -> str:
+    """What was done, as a paragraph to paste and a numbered list of its sources.
+
+    Args:
+        evaluation: Section `evaluation` of a manifest.
+    """
+    used = used_methods(evaluation)
+    sentences = [_opening(evaluation), _thresholds(evaluation)]
+    sources: list[str] = []
+    for name in _calibrators(evaluation):
+        label, source = CALIBRATORS[name]
+        sources.append(source)
+        sentences.append(f"Scores were calibrated on the validation part by {label} [{len(sources)}].")
+    for method in used:
+        if method.sentence:
+            sources.append(method.source)
+            sentences.append(f"{method.sentence.removesuffix('.')} [{len(sources)}].")
+    numbered = [f"{number}. {source}" for number, source in enumerate(sources, 1)]
+    return "\n".join(["# Statistical methods", "", " ".join(filter(None, sentences)), "", *numbered, ""])
+
+
+def used_methods(evaluation: dict[str, Any]) -> list[Method]:
+    """The methods whose results are in an evaluation, each once."""
+    said = set(method_words(evaluation))
+    return [method for method in METHODS if any(method.words in text for text in said)]
+
+
+def method_words(value: Any) -> Iterator[str]:
+    """How each number of an evaluation says that it was made."""
+    if isinstance(value, dict):
+        if value.get("estimate") is not None and isinstance(value.get("method"), str):
+            yield value["method"]
+        for item in value.values():
+            yield from method_words(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from method_words(item)
+
+
+def _opening(evaluation: dict[str, Any]) -> str:
+    level = f"{100 * evaluation['level']:g} %"
+    unit = evaluation["unit"]
+    text = f"The model was evaluated on {words.sample(evaluation)}; intervals are {level}."
+    if unit != "image" and evaluation["n_clusters"] < evaluation["n"]:
+        text += f" The {unit}, not the image, is the unit of every interval."
+    return text
+
+
+def _thresholds(evaluation: dict[str, Any]) -> str:
+    if evaluation["thresholds"]["source"] == "default":
+        return "The threshold was fixed at its default before the data were seen."
+    rule = words.rule_words(evaluation["thresholds"]["rule"])
+    return f"Thresholds were chosen on the validation part for the {rule} and applied unchanged."
+
+
+def _calibrators(evaluation: dict[str, Any]) -> list[str]:
+    calibration = evaluation["calibration"] or {}
+    named = [calibration.get("method")]
+    named += [entry.get("method") for entry in calibration.get("parameters") or [] if isinstance(entry, dict)]
+    return [name for name in CALIBRATORS if name in named]

@@ -1,0 +1,100 @@
+"""Anyone's predictions are read as they are declared, joined by key, and refused by row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from medcli.errors import DataError, UsageError
+from medcli.formats.score_table import read_scores
+from medcli.formats.tables import Table
+
+
+def table(text: str) -> Table:
+    lines = [line.split(",") for line in text.strip().split("\n")]
+    return Table(lines[0], lines[1:], "0" * 64)
+
+
+def test_one_label():
+    found = read_scores(
+        table("id,patient,target,score\na,p,1,0.9\nb,p,0,0.2\nc,q,,0.4\nd,q,-1,0.5"), key="id"
+    )
+    assert (found.task_type, found.classes) == ("binary", ["positive"])
+    assert found.labels == [{"positive": 1}, {"positive": 0}, {}, {"positive": -1}]
+    assert found.scores[:, 0].tolist() == [0.9, 0.2, 0.4, 0.5]
+    assert found.others == {"patient": ["p", "p", "q", "q"]}
+
+
+def test_several_labels_pair_columns_by_name_not_by_place():
+    found = read_scores(table("score:B,id,target:A,target:B,score:A\n0.1,x,1,0,0.8"), key="id")
+    assert found.classes == ["A", "B"]
+    assert found.scores.tolist() == [[0.8, 0.1]]
+    assert found.labels == [{"A": 1, "B": 0}]
+
+
+@pytest.mark.parametrize("header", ["id,target,score:mel,score:nv", "id,target,mel,nv"])
+def test_exclusive_classes(header):
+    found = read_scores(table(f"{header}\n1,nv,0.3,0.7\n2,mel,0.6,0.4"), key="id")
+    assert (found.task_type, found.classes) == ("multiclass", ["mel", "nv"])
+    assert found.labels == [{"nv": 1}, {"mel": 1}]
+
+
+def test_truth_and_scores_are_joined_by_key():
+    truth = table("Study,Edema,Nodule,Other\ns2,0,1,1\ns1,1,,0")
+    scores = table("Study,Nodule,Edema\ns1,0.2,0.9\ns2,0.8,0.1")
+    found = read_scores(scores, key="Study", truth=truth)
+    assert found.task_type == "multilabel"
+    assert dict(zip(found.classes, found.scores[0], strict=True)) == {"Edema": 0.9, "Nodule": 0.2}
+    assert found.labels == [{"Edema": 1}, {"Edema": 0, "Nodule": 1}]
+
+
+@pytest.mark.parametrize("permutation", [[0, 1, 2], [2, 0, 1], [1, 2, 0]])
+def test_the_order_of_rows_follows_the_scores_only(permutation):
+    rows = ["a,1", "b,0", "c,1"]
+    truth = table("id,target\n" + "\n".join(rows[i] for i in permutation))
+    found = read_scores(table("id,score\na,.1\nb,.2\nc,.3"), key="id", truth=truth)
+    assert found.labels == [{"positive": 1}, {"positive": 0}, {"positive": 1}]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,target,score\na,1,high", "row 1: the score in column 'score' is not a number"),
+        ("id,target,score\na,1,nan", "must be finite"),
+        ("id,target,score\na,1,.5\nb,0,.5\na,0,.4", "rows 1 and 3 have the same key"),
+        ("id,target,score\n,1,.5", "row 1 has no key"),
+        ("id,target,score\na,maybe,.5", "row 1: the label of 'positive' is not 1, 0, -1 or blank"),
+        ("id,target,score:A,score:B\na,C,.5,.5", "row 1: the target is none of the classes A, B"),
+        ("id,target,score", "a header and no rows"),
+        ("id,target,score\na,1", "row 1 has 2 cells under 3 columns"),
+    ],
+)
+def test_bad_rows_are_named(text, message):
+    with pytest.raises(DataError, match=message):
+        read_scores(table(text), key="id")
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "message"),
+    [
+        ("name,target,score\na,1,.5", "id", "no column 'id'"),
+        ("id,score:A\na,.5", "id", "no columns are called target and score"),
+        ("id,target:A,target:B,score:A\na,1,1,.5", "id", "target:B has no score:B"),
+        ("id,target:A,score:A,score:B\na,1,1,.5", "id", "score:B has no target:B"),
+    ],
+)
+def test_missing_columns_are_named(text, key, message):
+    with pytest.raises(UsageError, match=message):
+        read_scores(table(text), key=key)
+
+
+def test_rows_without_a_partner_are_refused():
+    with pytest.raises(DataError, match="1 of 2 scored rows have no row in the table of truth"):
+        read_scores(table("id,score\na,.1\nb,.2"), key="id", truth=table("id,target\na,1"))
+    with pytest.raises(DataError, match="1 rows of the table of truth have no scores"):
+        read_scores(table("id,score\na,.1"), key="id", truth=table("id,target\na,1\nb,0"))
+
+
+def test_scores_keep_their_digits():
+    found = read_scores(table("id,target,score\na,1,0.12345678901234567\nb,0,1e-300"), key="id")
+    assert np.array_equal(found.scores[:, 0], [0.12345678901234567, 1e-300])

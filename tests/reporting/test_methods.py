@@ -1,0 +1,54 @@
+"""The paragraph for a paper names what was used, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from medcli.config import CalibrateConfig, EvaluateConfig
+from medcli.reporting.checklists import TOPICS, WRITE, checklist
+from medcli.reporting.methods import METHODS, method_words, methods_markdown, used_methods
+from medcli.stages import calibrate, evaluate
+from medcli.store.manifest import write_manifest
+from tests.reporting.synthetic import multiclass, multilabel, study
+
+PLAIN = ("mean recall", "mean of", "at a threshold", "no known label")
+
+
+@pytest.fixture(scope="module", params=[multilabel, multiclass], ids=["labels", "classes"])
+def evaluation(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("methods")
+    manifest = calibrate.run(CalibrateConfig(source=str(study(folder, request.param))))
+    write_manifest(manifest, folder / "calibrated.json")
+    return evaluate.run(
+        EvaluateConfig(source=str(folder / "calibrated.json"), report=folder / "report")
+    ).evaluation
+
+
+def test_every_interval_has_a_source(evaluation):
+    said = set(method_words(evaluation))
+    unnamed = {text for text in said if not any(method.words in text for method in METHODS)}
+    assert all(any(plain in text for plain in PLAIN) for text in unnamed), unnamed
+
+
+def test_only_what_was_used_is_named(evaluation):
+    text = methods_markdown(evaluation)
+    used = used_methods(evaluation)
+    for method in METHODS:
+        assert (method.source in text) == (method in used)
+    assert ("clusters" in text or "cluster" in text) == (evaluation["n_clusters"] < evaluation["n"])
+    assert text.count("Platt scaling") == (not evaluation["exclusive"])
+
+
+def test_sources_are_numbered_in_the_order_of_the_text(evaluation):
+    text = methods_markdown(evaluation)
+    marks = [f"[{number}]" for number in range(1, text.count("]") + 1)]
+    positions = [text.index(mark) for mark in marks]
+    assert positions == sorted(positions)
+
+
+def test_the_checklist_points_to_sections_that_are_there():
+    without, with_maps = checklist(set()), checklist({"heatmaps"})
+    assert len(without) == len(with_maps) == len(TOPICS)
+    changed = [b["topic"] for a, b in zip(without, with_maps, strict=True) if a != b]
+    assert changed == ["Explanations of single results, such as heatmaps"]
+    assert any(row["answer"] == WRITE for row in without)
