@@ -74,10 +74,17 @@ def near_duplicates(records: Sequence[Record], facts: Mapping[str, Mapping[str, 
     """
     chosen = _one_of_each(records, facts)
     hashes = np.array([int(facts[record["id"]]["phash"], 16) for record in chosen], np.uint64)
-    near = find_near(hashes, distance=DISTANCE)
-    is_confirmed = _confirmed(near.pairs, [facts[record["id"]]["dhash"] for record in chosen])
+    details = np.frombuffer(
+        bytes.fromhex("".join(facts[record["id"]]["dhash"] for record in chosen)), np.uint64
+    )
+    near = find_near(
+        hashes,
+        distance=DISTANCE,
+        details=details.reshape(len(chosen), -1) if chosen else None,
+        detail_distance=CONFIRMING_DISTANCE,
+    )
     entries: list[dict[str, Any]] = []
-    for (first, second), distance in zip(near.pairs[is_confirmed], near.distances[is_confirmed], strict=True):
+    for (first, second), distance in zip(near.pairs, near.distances, strict=True):
         pair = [chosen[first], chosen[second]]
         entries.append(
             {
@@ -127,14 +134,3 @@ def _one_of_each(records: Sequence[Record], facts: Mapping[str, Mapping[str, Any
             seen.add(digest)
             chosen.append(record)
     return chosen
-
-
-def _confirmed(pairs: np.ndarray, hashes: list[str]) -> np.ndarray:
-    if not len(pairs):
-        return np.zeros(0, bool)
-    words = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint64).reshape(len(hashes), -1)
-    chunks = [
-        np.bitwise_count(words[chunk[:, 0]] ^ words[chunk[:, 1]]).sum(axis=1) <= CONFIRMING_DISTANCE
-        for chunk in np.array_split(pairs, -(-len(pairs) // 100_000))
-    ]
-    return np.concatenate(chunks)

@@ -11,7 +11,7 @@ import numpy as np
 MAX_DISTANCE = 11
 """Largest distance that the search is exact for: bits in four bands, at most two flipped in one of them."""
 
-MAX_PAIRS = 2_000_000
+MAX_PAIRS = 500_000
 """Pairs kept in memory; a cohort with more is full of copies, and the search says that it stopped."""
 
 _BANDS, _BITS = 4, 16
@@ -33,7 +33,14 @@ class Near:
     is_complete: bool = True
 
 
-def find_near(hashes: np.ndarray, *, distance: int, max_pairs: int = MAX_PAIRS) -> Near:
+def find_near(
+    hashes: np.ndarray,
+    *,
+    distance: int,
+    details: np.ndarray | None = None,
+    detail_distance: int = 0,
+    max_pairs: int = MAX_PAIRS,
+) -> Near:
     """All pairs of 64-bit hashes that differ in at most `distance` bits.
 
     Of two such hashes at least one of four 16-bit bands differs in at most two bits, so only hashes that
@@ -42,17 +49,23 @@ def find_near(hashes: np.ndarray, *, distance: int, max_pairs: int = MAX_PAIRS) 
     Args:
         hashes: uint64 [images].
         distance: At most `MAX_DISTANCE`.
+        details: uint64 [images, words], a second hash, which must confirm a pair: films of the chest share
+            their lowest frequencies by the million.
+        detail_distance: Bits in which the second hashes may differ.
 
     Reference: Norouzi, Punjani & Fleet, Fast search in Hamming space with multi-index hashing, CVPR 2012.
     """
     assert 0 <= distance <= MAX_DISTANCE, distance
     found: list[np.ndarray] = []
     num_found, is_complete = 0, True
-    for low, high in _candidates(np.asarray(hashes, np.uint64), radius=distance // _BANDS):
+    for low, high in _candidates(hashes, radius=distance // _BANDS):
         is_near = np.bitwise_count(hashes[low] ^ hashes[high]) <= distance
-        if is_near.any():
-            found.append(np.unique(low[is_near].astype(np.int64) << 32 | high[is_near]))
-            num_found += len(found[-1])
+        first, second = low[is_near], high[is_near]
+        if details is not None:
+            is_near = np.bitwise_count(details[first] ^ details[second]).sum(axis=1) <= detail_distance
+            first, second = first[is_near], second[is_near]
+        found.append(np.unique(first.astype(np.int64) << 32 | second))
+        num_found += len(found[-1])
         if num_found > 2 * max_pairs:
             found = [np.unique(np.concatenate(found))]
             num_found = len(found[0])

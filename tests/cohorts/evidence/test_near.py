@@ -38,6 +38,13 @@ def test_pairs_come_nearest_first_and_always_in_the_same_order() -> None:
     assert near.is_complete
 
 
+def test_a_second_hash_must_confirm() -> None:
+    hashes = np.zeros(4, np.uint64)
+    details = np.array([[0, 0], [1, 1], [3, 3], [2**40, 0]], np.uint64)
+    near = find_near(hashes, distance=8, details=details, detail_distance=2)
+    assert near.pairs.tolist() == [[0, 1], [0, 3], [1, 2]]
+
+
 @pytest.mark.parametrize("size", [0, 1])
 def test_nothing_to_compare(size: int) -> None:
     assert len(find_near(np.zeros(size, np.uint64), distance=8).pairs) == 0
