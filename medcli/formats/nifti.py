@@ -1,4 +1,4 @@
-"""NIfTI-1 and NIfTI-2, plain or gzipped: the central axial slice of a volume."""
+"""NIfTI-1 and NIfTI-2, plain or gzipped: volumes and where they lie."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from typing import Any
 import nibabel
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
-from nibabel.orientations import OrientationError
 from nibabel.spatialimages import HeaderDataError
 
 from medcli.formats.codes import DECODER_FAULTS, reject
 from medcli.formats.inflate import GZIP, inflate
-from medcli.formats.source import MAX_BYTES, MAX_PIXELS, SourceHeader, SourceImage
+from medcli.formats.source import MAX_BYTES, MAX_PIXELS, Geometry, SourceHeader, SourceImage
 
 MAX_VOLUMES = 4
 _FAULTS: tuple[type[BaseException], ...] = (
     *DECODER_FAULTS,
     HeaderDataError,
     ImageFileError,
-    OrientationError,
 )
 
 
@@ -30,35 +28,28 @@ def scan_bytes(content: bytes, *, kind: str) -> SourceHeader:
 
 
 def decode_bytes(content: bytes, *, kind: str) -> SourceImage:
-    """The central slice along the third axis, once the volume is turned to the nearest RAS+ orientation.
+    """The volume as it is stored, [slices, rows, columns]: the third, second and first axis of the file.
 
-    Rows run from anterior to posterior and columns from the patient's right to left, as in an axial DICOM
-    image. A volume of n slices gives slice n // 2 counted from the feet. A fourth axis of up to four
-    volumes (the sequences of an MR study) becomes the channels. Slope and intercept are applied;
+    The affine says where it lies; nothing is turned here. A fourth axis of up to four volumes (the sequences
+    of an MR study) becomes the channels. A volume of one slice is an image. Slope and intercept are applied;
     descriptions and extensions are not read. Bits are those of the stored type.
     """
     image = _open(_plain(content))
     try:
-        plane = _central_slice(image)
+        stored = np.asanyarray(image.dataobj)
     except _FAULTS as error:
-        raise reject("decode/corrupt", "the NIfTI data or orientation are damaged") from error
-    if plane.ndim == 3 and plane.shape[2] == 1:
-        plane = plane[..., 0]
-    turned = np.ascontiguousarray(np.swapaxes(plane[::-1, ::-1], 0, 1))
-    return SourceImage(_narrow(turned), bits=image.get_data_dtype().itemsize * 8)
-
-
-def _central_slice(image: nibabel.Nifti1Image) -> np.ndarray:
-    """[x, y] or [x, y, volumes] in RAS+ orientation; only this slice is scaled."""
-    if len(image.shape) == 2:
-        return np.asanyarray(image.dataobj)
-    orientation = nibabel.io_orientation(image.affine)
-    axis = int(np.flatnonzero(orientation[:, 0] == 2)[0])
-    from_feet, length = image.shape[axis] // 2, image.shape[axis]
-    stored = from_feet if orientation[axis, 1] > 0 else length - 1 - from_feet
-    window = tuple(slice(stored, stored + 1) if a == axis else slice(None) for a in range(len(image.shape)))
-    upright = nibabel.apply_orientation(np.asanyarray(image.dataobj[window]), orientation)
-    return upright[:, :, 0]
+        raise reject("decode/corrupt", "the NIfTI data are damaged") from error
+    pixels = _narrow(np.ascontiguousarray(stored.swapaxes(0, 2) if stored.ndim > 2 else stored.T))
+    if pixels.ndim == 4 and pixels.shape[3] == 1:
+        pixels = pixels[..., 0]
+    # From (first, second, third) axis to (slice, row, column).
+    affine = image.affine[:, [2, 1, 0, 3]].astype(np.float64)
+    spacing = tuple(float(side) for side in np.linalg.norm(affine[:3, :3], axis=0))
+    bits = image.get_data_dtype().itemsize * 8
+    if stored.ndim == 2 or pixels.shape[0] == 1:
+        plane = pixels if stored.ndim == 2 else pixels[0]
+        return SourceImage(plane, bits=bits, geometry=Geometry(spacing[1:]))
+    return SourceImage(pixels, bits=bits, is_volume=True, geometry=Geometry(spacing, affine))
 
 
 def _plain(content: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""NIfTI: the central slice, in one orientation whatever the file's was; checksums and limits are kept."""
+"""NIfTI: every voxel where its affine puts it, whatever the storage; checksums and limits are kept."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from medcli.errors import DataError
 from medcli.formats.image import decode, scan
 from medcli.formats.inflate import GZIP, inflate
+from medcli.formats.source import SourceImage
 from tests.formats.make import nifti_bytes
 
 VOLUME = np.arange(3 * 4 * 5, dtype=np.int16).reshape(3, 4, 5)
@@ -24,14 +25,28 @@ def write(content: bytes, tmp_path: Path) -> Path:
     return path
 
 
-def test_the_central_slice_as_a_radiologist_sees_it(tmp_path: Path) -> None:
+def in_space(image: SourceImage) -> dict[tuple[float, ...], float]:
+    """Millimetres of every voxel, in RAS+, to its value."""
+    assert image.geometry is not None
+    assert image.geometry.affine is not None
+    return {
+        tuple(np.round(image.geometry.affine @ [*index, 1], 3)[:3].tolist()): float(value)
+        for index, value in np.ndenumerate(image.pixels)
+    }
+
+
+def test_axes_are_slices_rows_and_columns(tmp_path: Path) -> None:
     image = decode(write(nifti_bytes(VOLUME), tmp_path))
-    assert image.pixels.shape == (4, 3)
-    # x runs to the right, y to the front: the top left pixel is front right, the largest x and y.
-    assert image.pixels[0, 0] == VOLUME[2, 3, 2]
-    assert image.pixels[-1, -1] == VOLUME[0, 0, 2]
-    assert image.pixels[0, -1] == VOLUME[0, 3, 2]
+    assert image.is_volume
+    assert image.pixels.shape == (5, 4, 3)
+    assert image.pixels[4, 3, 2] == VOLUME[2, 3, 4]
     assert image.bits == 16
+
+
+def test_one_slice_is_an_image(tmp_path: Path) -> None:
+    image = decode(write(nifti_bytes(VOLUME[:, :, :1]), tmp_path))
+    assert not image.is_volume
+    assert np.array_equal(image.pixels, VOLUME[:, :, 0].T)
 
 
 @pytest.mark.parametrize("codes", ["LPI", "RSA", "ASR", "PIR", "SLP"])
@@ -41,16 +56,15 @@ def test_storage_orientation_does_not_matter(tmp_path: Path, codes: str) -> None
         nibabel.io_orientation(reference.affine), nibabel.orientations.axcodes2ornt(codes)
     )
     turned = reference.as_reoriented(transform)
-    assert np.array_equal(
-        decode(write(turned.to_bytes(), tmp_path)).pixels,
-        decode(write(reference.to_bytes(), tmp_path)).pixels,
-    )
+    found = in_space(decode(write(turned.to_bytes(), tmp_path)))
+    assert found == in_space(decode(write(reference.to_bytes(), tmp_path)))
+    assert found[0.0, 2.0, 6.0] == VOLUME[0, 1, 2]
 
 
 def test_volumes_become_channels(tmp_path: Path) -> None:
     four = np.stack([VOLUME + 100 * i for i in range(4)], axis=-1)
     image = decode(write(nifti_bytes(four), tmp_path))
-    assert image.pixels.shape == (4, 3, 4)
+    assert image.pixels.shape == (5, 4, 3, 4)
     assert np.array_equal(image.pixels[..., 2], decode(write(nifti_bytes(VOLUME), tmp_path)).pixels + 200)
 
 
@@ -59,7 +73,7 @@ def test_slope_and_intercept_are_applied(tmp_path: Path) -> None:
     content[112:120] = struct.pack("<ff", 0.5, -3)  # scl_slope, scl_inter
     found = decode(write(bytes(content), tmp_path)).pixels
     assert found.dtype == np.float32
-    assert found[0, 0] == VOLUME[2, 3, 2] * 0.5 - 3
+    assert found[2, 3, 2] == VOLUME[2, 3, 2] * 0.5 - 3
 
 
 def test_gzip_nifti_2_and_big_endian(tmp_path: Path) -> None:
