@@ -13,6 +13,7 @@ from medcli.config import Part, PredictConfig
 from medcli.errors import DataError, UsageError, at
 from medcli.models.devices import choose_device, computing_threads, resolve_precision
 from medcli.models.inference import predict_logits
+from medcli.models.joining import join_volumes
 from medcli.models.loader import BatchLoader, naming_lost_workers, ordered_batches
 from medcli.models.networks import network_from_header
 from medcli.progress import SILENT, Progress
@@ -56,10 +57,9 @@ def run(config: PredictConfig, *, progress: Progress = SILENT) -> Manifest:
             )
         inputs = [("shard", ref["sha256"]) for ref in manifest.shards] + [("model", model["sha256"])]
         manifest.add_history("predict", config, inputs, precision=precision)
+        targets = _targets(reader, rows, header["task"], config=config)
         predictions = Predictions(
-            scores=scores,
-            targets=_targets(reader, rows, header["task"], config=config),
-            records=[reader.records[row] for row in rows],
+            *join_volumes(scores, targets, [reader.records[row] for row in rows]),
             header={
                 "task": header["task"],
                 "part": str(config.part),

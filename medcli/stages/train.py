@@ -14,6 +14,7 @@ from medcli.errors import DataError, StoppedError
 from medcli.models.checkpoint import TrainingState
 from medcli.models.devices import computing_threads
 from medcli.models.inference import predict_logits
+from medcli.models.joining import join_volumes
 from medcli.models.loader import BatchLoader, naming_lost_workers, ordered_batches
 from medcli.progress import SILENT, Progress
 from medcli.reporting.curves import training_curve
@@ -188,7 +189,7 @@ def _predict(
         "history": job.manifest.history,
     }
     records = [job.cohort.reader.records[row] for row in rows]
-    predictions = Predictions(scores=scores, targets=job.cohort.targets[rows], records=records, header=header)
+    predictions = Predictions(*join_volumes(scores, job.cohort.targets[rows], records), header=header)
     return write_predictions(job.folder.path(f"predictions-{part}.h5"), predictions)
 
 
