@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,13 +23,13 @@ class _Shown:
     source: Source
 
 
-def make_report(manifest: Manifest, *, root: Path, sources: Mapping[str, Source], jobs: int) -> str:
+def make_report(manifest: Manifest, *, root: Path, sources: Mapping[str, Any], jobs: int) -> str:
     """The report as HTML; an image that can no longer be read is left out of its pictures.
 
     Args:
         manifest: With evidence.
         root: The input folder.
-        sources: Where the pixels of each record are.
+        sources: By record id: the `Source` of its pixels.
     """
     evidence = manifest.evidence or {}
     wanted = shown_ids(manifest.records, evidence) if evidence["described"] else []

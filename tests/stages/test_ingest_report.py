@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from medcli.cohorts.evidence.plan import plan_recipe
 from medcli.config import IngestConfig, Layout
 from medcli.stages._ingest_report import make_report
-from medcli.stages._plan import recipe_for
 from medcli.stages.ingest import run
 from medcli.store.manifest import Manifest
 from medcli.store.sources import read_sources
@@ -56,7 +56,7 @@ def test_a_folder_becomes_a_page_with_pictures(tmp_path: Path) -> None:
     assert "1 set of images has the same pixels, though their labels differ." in html
     assert "decode/empty" in html
     assert "<b>b" not in html
-    assert "[preprocess]" in recipe_for(manifest)
+    assert "[preprocess]" in plan_recipe(manifest.evidence or {})
     (tmp_path / "in" / "a" / "3.dcm").unlink()
     assert report_of(manifest).count("data:image/jpeg") == 4
 
