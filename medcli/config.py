@@ -245,6 +245,7 @@ class IngestConfig:
     labels_only: bool = False
     quick: bool = False
     series: Series = Series.auto
+    report: Path | None = place()
     max_rejects: str | None = place()
 
 
@@ -278,6 +279,7 @@ class PreprocessConfig:
     clahe_tiles: int = 8
     when: When = When.always
     part: str | None = place()
+    plan: bool = place(False)
     max_rejects: str | None = place()
 
 

@@ -14,6 +14,10 @@ from medcli.config import IngestConfig, Layout, Series, Task, Unmatched
 
 EXAMPLES = [
     ("a table in the documented form", "medcli ingest --labels phantoms/labels.csv phantoms/ -o cohort.json"),
+    (
+        "with a page to look at",
+        "medcli ingest --report ingest.html --labels phantoms/labels.csv phantoms/ -o cohort.json",
+    ),
     ("sub-folders are the classes", "medcli ingest --layout class-folders folders/ -o cohort.json"),
     (
         "other column names",
@@ -82,6 +86,9 @@ def ingest(
     series: Annotated[
         Series, typer.Option(help="Slices of a DICOM series: one volume, or each an image")
     ] = IngestConfig.series,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Page on what came in: counts, doubles, pictures")
+    ] = IngestConfig.report,
     max_rejects: MaxRejects = IngestConfig.max_rejects,
     jobs: Jobs = IngestConfig.jobs,
 ) -> None:

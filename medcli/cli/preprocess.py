@@ -9,12 +9,13 @@ import typer
 
 from medcli.cli.command import invocation, planned_only
 from medcli.cli.options import Jobs, KeyFile, MaxRejects, Output, numbers, pairs
-from medcli.cli.output import deliver, exit_for_rejects
+from medcli.cli.output import deliver, exit_for_rejects, print_result
 from medcli.config import Crop, Fit, Normalize, Plane, PreprocessConfig, When
 
 EXAMPLES = [
     ("a bare folder", "medcli preprocess --clahe in/ out.h5"),
     ("in a pipe", "medcli ingest --labels in/labels.csv in/ | medcli preprocess - out.h5 > cohort.json"),
+    ("a recipe to start from, with reasons", "medcli preprocess --plan cohort.json out.h5 > recipe.toml"),
     ("lung window of CT, 128 pixels", "medcli preprocess --window -600,1500 --size 128 ct/ ct.h5"),
     (
         "every slice of MR at 1 mm with its neighbours",
@@ -43,6 +44,9 @@ Windows = Annotated[
 RecordsPart = Annotated[
     str | None,
     typer.Option("--part", metavar="I/N", help="Only this part of the records [of a SLURM array]"),
+]
+PlanOnly = Annotated[
+    bool, typer.Option("--plan", help="Print a recipe for --config, by what ingest saw, and stop")
 ]
 
 
@@ -100,6 +104,7 @@ def preprocess(
         When, typer.Option(help="--denoise and --clahe for every image, or for those that need it")
     ] = PreprocessConfig.when,
     part: RecordsPart = PreprocessConfig.part,
+    plan: PlanOnly = PreprocessConfig.plan,
     key_file: KeyFile = None,
     max_rejects: MaxRejects = PreprocessConfig.max_rejects,
     jobs: Jobs = PreprocessConfig.jobs,
@@ -114,8 +119,12 @@ def preprocess(
     config = PreprocessConfig(**locals())
     if planned_only(config):
         return
+    from medcli.stages.preprocess import plan as make_plan
     from medcli.stages.preprocess import run
 
+    if plan:
+        print_result(None, text=make_plan(config), as_json=False)
+        return
     manifest = run(config, progress=invocation.progress)
     made = manifest.shards[0]
     summary = [f"{shard}: {made['num_images']} images, sha256 {made['sha256'][:12]}"]

@@ -69,7 +69,7 @@ def render_ingest_report(
     pictures = {identity: _picture(pixels) for identity, pixels in thumbnails.items()}
     by_id = {record["id"]: record for record in records}
     cards = {
-        identity: {"id": identity, "picture": picture, "words": _caption(by_id[identity])}
+        identity: {"id": identity, "picture": picture, "words": _caption(by_id[identity]) if task else ""}
         for identity, picture in pictures.items()
         if identity in by_id
     }

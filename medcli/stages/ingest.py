@@ -19,7 +19,7 @@ from medcli.stages._evidence import gather
 from medcli.stages._examine import Findings, Inspection, inspect
 from medcli.stages._folder import InputFolder
 from medcli.stages._key import load_key
-from medcli.store.atomic import check_creatable
+from medcli.store.atomic import check_creatable, write_bytes
 from medcli.store.digests import digest_json
 from medcli.store.manifest import Manifest
 from medcli.store.sources import write_sources
@@ -51,7 +51,7 @@ def run(config: IngestConfig, *, progress: Progress = SILENT) -> Manifest:
     check_max_rejects(0, num_inputs=1, limit=config.max_rejects)
     _check_options(config)
     place = config.output.absolute().parent if config.output else Path.cwd()
-    check_creatable(place / "sources.json", config.output)
+    check_creatable(place / "sources.json", config.output, config.report)
     folder = InputFolder(config, progress=progress)
     layout = _choose_layout(config, folder, progress=progress)
     cohort: Cohort = LAYOUTS[layout].read(folder, config)
@@ -82,9 +82,19 @@ def run(config: IngestConfig, *, progress: Progress = SILENT) -> Manifest:
     manifest.evidence = gather(work.records, work.facts, task=cohort.task, dropped=work.dropped)
     _add_history(manifest, config, folder, layout=layout, num_skipped=cohort.num_skipped)
     _tell(progress, work, cohort, folder, num_inputs=num_inputs)
+    if config.report is not None:
+        _write_report(manifest, work, root=folder.root, config=config)
     if config.key_file and config.key_file.absolute().parent == place:
         progress.note("the key of patient hashes lies beside the outputs: do not pass it on with them")
     return manifest
+
+
+def _write_report(manifest: Manifest, work: _Work, *, root: Path, config: IngestConfig) -> None:
+    from medcli.stages._ingest_report import make_report
+
+    assert config.report is not None
+    html = make_report(manifest, root=root, sources=work.sources, jobs=config.jobs)  # type: ignore[arg-type]
+    write_bytes(config.report, html.encode())
 
 
 def _check_options(config: IngestConfig) -> None:

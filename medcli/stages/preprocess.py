@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from medcli.checks import check_max_rejects
+from medcli.cohorts.evidence.plan import plan_recipe
 from medcli.config import IngestConfig, PreprocessConfig, recorded_options
 from medcli.errors import DataError, MedcliError
 from medcli.images.recipe import Picture, Prepared, check_recipe
@@ -73,6 +74,15 @@ def run(config: PreprocessConfig, *, progress: Progress = SILENT) -> Manifest:
     assert len(own) == len(used) + num_new
     _tell(before, after, progress=progress)
     return after
+
+
+def plan(config: PreprocessConfig) -> str:
+    """A recipe as a TOML table with reasons, from the evidence that ingest gathered; nothing is written.
+
+    Raises:
+        DataError: If the manifest has no evidence about pixels.
+    """
+    return plan_recipe(load(config.source).require("evidence", made_by="ingest"))
 
 
 def prepare(job: Job) -> list[Prepared]:
