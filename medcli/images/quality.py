@@ -78,7 +78,9 @@ def describe(pixels: np.ndarray, *, is_volume: bool, bits: int) -> dict[str, Any
     full = float(high) - float(low)
     if pixels.dtype.kind == "u":
         full = max(full, float((1 << bits) - 1))
-    flags = ["few-values"] if is_shape else _flags(planes, values, low=low, high=high, full=full)
+    flags = ["few-values"]
+    if not is_shape:
+        flags = _flags(planes, values, median=float(percentiles[3]), low=low, high=high, full=full)
     facts["flags"] = sorted([*flags, "tiny"] if min(size[-2:]) < TINY_SIDE else flags)
     return facts
 
@@ -122,12 +124,12 @@ def noise_deviation(plane: np.ndarray) -> float:
 
 
 def _flags(
-    planes: list[np.ndarray], values: np.ndarray, *, low: float, high: float, full: float
+    planes: list[np.ndarray], values: np.ndarray, *, median: float, low: float, high: float, full: float
 ) -> list[str]:
     if low == high:
         return ["constant"]
     flags = []
-    away = np.abs(values - np.median(values)) > BLANK_RANGE * full
+    away = np.abs(values - median) > BLANK_RANGE * full
     if away.mean() < BLANK_SHARE:
         flags.append("blank")
     middles = [_middle(plane) for plane in planes]
