@@ -1,0 +1,172 @@
+"""Agreement of several readers beyond chance: Fleiss' kappa, Gwet's AC1, and their kin."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr, stdtrit
+
+from medcli.quantity import Quantity, beside, hypothesis_test, quantity, undefined, with_test
+
+
+def rating_counts(ratings: np.ndarray, *, num_categories: int) -> np.ndarray:
+    """How many readers put each image into each category, [images, categories].
+
+    Args:
+        ratings: Categories from 0, float [images, readers]; NaN is a missing reading.
+    """
+    return np.stack([np.sum(np.asarray(ratings) == k, axis=1) for k in range(num_categories)], axis=1)
+
+
+def fleiss_kappa(counts: np.ndarray, clusters: np.ndarray, *, level: float) -> Quantity:
+    """Fleiss' kappa with an interval over patients, its null test, and the kappa of each category.
+
+    The interval takes images as a sample and readers as they are; images may have fewer readings.
+
+    Args:
+        counts: Readings of each image and category, int [images, categories].
+        clusters: Patient of each image.
+
+    Returns:
+        A quantity with `agreement`, `expected`, `prevalence`, `categories` (kappa and z of each) and `test`.
+
+    Reference: Fleiss, Psychological Bulletin 1971; 76:378; Fleiss, Nee & Landis 1979; 86:974 (null test);
+    Gwet, Psychometrika 2008; 73:407 (interval).
+    """
+    value = _coefficient(counts, clusters, kind="Fleiss", level=level)
+    test, categories = _null_test(np.asarray(counts, dtype=float))
+    return with_test({**value, "categories": categories}, test)
+
+
+def gwet_ac1(counts: np.ndarray, clusters: np.ndarray, *, level: float) -> Quantity:
+    """Gwet's AC1, which depends less on prevalence than kappa; arguments as of `fleiss_kappa`.
+
+    Reference: Gwet, British Journal of Mathematical and Statistical Psychology 2008; 61:29.
+    """
+    return _coefficient(counts, clusters, kind="Gwet", level=level)
+
+
+def brennan_prediger(counts: np.ndarray, clusters: np.ndarray, *, level: float) -> Quantity:
+    """Agreement against readers who guess all categories alike; arguments as of `fleiss_kappa`.
+
+    Reference: Brennan & Prediger, Educational and Psychological Measurement 1981; 41:687.
+    """
+    return _coefficient(counts, clusters, kind="Brennan-Prediger", level=level)
+
+
+def conger_kappa(ratings: np.ndarray, *, num_categories: int) -> float | None:
+    """Cohen's kappa for several readers: chance is what pairs of readers with their own shares would agree.
+
+    Args:
+        ratings: Categories from 0, int [images, readers], without missing readings.
+
+    Reference: Conger, Psychological Bulletin 1980; 88:322.
+    """
+    counts = rating_counts(ratings, num_categories=num_categories)
+    readers = np.asarray(ratings).shape[1]
+    agreement = float(np.mean(np.sum(counts * (counts - 1), axis=1)) / (readers * (readers - 1)))
+    shares = np.stack([np.mean(np.asarray(ratings) == k, axis=0) for k in range(num_categories)], axis=1)
+    expected = (np.sum(shares.sum(axis=0) ** 2) - np.sum(shares**2)) / (readers * (readers - 1))
+    return None if 1 - expected < 1e-12 else (agreement - float(expected)) / (1 - float(expected))
+
+
+def _coefficient(counts: np.ndarray, clusters: np.ndarray, *, kind: str, level: float) -> Quantity:
+    """(observed - expected) / (1 - expected), with a linearised variance over patients and Student's t."""
+    counts = np.asarray(counts, dtype=float)
+    method = {"Fleiss": "Fleiss' kappa", "Gwet": "Gwet's AC1"}.get(kind, kind)
+    readings = counts.sum(axis=1)
+    rated, twice = readings > 0, readings > 1
+    counts, readings, used = counts[rated], readings[rated], np.asarray(clusters)[rated]
+    n, num_clusters = len(counts), len(np.unique(used))
+    if not twice.any():
+        return undefined("no image has two readings", method=method, n=n, n_clusters=num_clusters)
+    shares = counts / readings[:, None]
+    pairs = np.maximum(readings * (readings - 1), 1)
+    observed_each = np.where(readings > 1, np.sum(counts * (counts - 1), axis=1) / pairs, 0.0)
+    factor = n / int(np.sum(readings > 1))
+    observed = float(observed_each.mean() * factor)
+    prevalence = shares.mean(axis=0)
+    expected, expected_each = _chance(kind, shares, prevalence)
+    facts = {"agreement": observed, "expected": expected, "prevalence": prevalence.tolist()}
+    if 1 - expected < 1e-12:
+        reason = "agreement by chance is 1: all readers always say the same"
+        return {**undefined(reason, method=method, n=n, n_clusters=num_clusters), **facts}
+    estimate = (observed - expected) / (1 - expected)
+    # What each image adds: to the observed agreement directly, to the expected one through the prevalence.
+    each = np.where(readings > 1, factor * (observed_each - expected), 0.0) / (1 - expected)
+    influences = each - 2 * (1 - estimate) * (expected_each - expected) / (1 - expected) - estimate
+    value = _interval(estimate, influences, used, method=method, level=level, num_readings=int(counts.sum()))
+    return beside({**value, **facts}, rule="agreement by chance", estimate=0.0)
+
+
+def _chance(kind: str, shares: np.ndarray, prevalence: np.ndarray) -> tuple[float, np.ndarray]:
+    """Expected agreement, and the part of each image in it (half of its derivative)."""
+    size = len(prevalence)
+    if kind == "Fleiss":
+        return float(np.sum(prevalence**2)), shares @ prevalence
+    if kind == "Gwet":
+        others = max(1, size - 1)
+        expected = float(np.sum(prevalence * (1 - prevalence)) / others)
+        return expected, shares @ (1 - prevalence) / others
+    return 1 / size, np.full(len(shares), 1 / size)
+
+
+def _interval(
+    estimate: float,
+    influences: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    method: str,
+    level: float,
+    num_readings: int,
+) -> Quantity:
+    _, codes = np.unique(clusters, return_inverse=True)
+    sums = np.bincount(codes, influences)
+    size, used = len(influences), len(sums)
+    se, interval = None, None
+    if used > 1:
+        se = math.sqrt(used / (used - 1) * float(np.sum(sums**2))) / size
+        half = float(stdtrit(used - 1, 0.5 + level / 2)) * se
+        interval = (max(-1.0, estimate - half), min(1.0, estimate + half)) if se > 1e-12 else None
+    value = quantity(
+        estimate,
+        ci=interval,
+        level=level,
+        se=se,
+        method=method + (", clustered" if used < size else ""),
+        n=size,
+        n_clusters=used,
+        reason=None if interval else "no interval: agreement does not vary between patients",
+    )
+    return {**value, "readings": num_readings}
+
+
+def _null_test(counts: np.ndarray) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """z of kappa being 0, for all categories and for each; only for equally many readings an image."""
+    name = "Fleiss' kappa of zero"
+    readings = np.unique(counts.sum(axis=1))
+    if len(readings) != 1 or readings[0] < 2:
+        reason = "images have different numbers of readings"
+        return hypothesis_test(name, statistic=None, p=None, reason=reason), []
+    size, readers = len(counts), float(readings[0])
+    shares = counts.sum(axis=0) / (size * readers)
+    spread = shares * (1 - shares)
+    within = np.sum(counts * (readers - counts), axis=0) / (size * readers * (readers - 1))
+    error = math.sqrt(2 / (size * readers * (readers - 1)))
+    categories = [
+        {"kappa": 1 - own / whole, "z": (1 - own / whole) / error}
+        if whole > 0
+        else {"kappa": None, "z": None}
+        for own, whole in zip(within.tolist(), spread.tolist(), strict=True)
+    ]
+    total = float(spread.sum())
+    if total == 0:
+        reason = "all readers always say the same"
+        return hypothesis_test(name, statistic=None, p=None, reason=reason), categories
+    variance = total**2 - float(np.sum(spread * (1 - 2 * shares)))
+    kappa = 1 - float(within.sum()) / total
+    z = kappa / (error * math.sqrt(max(variance, 0.0)) / total) if variance > 0 else None
+    p = None if z is None else 2 * float(ndtr(-abs(z)))
+    return hypothesis_test(name, statistic=z, p=p), categories

@@ -1,0 +1,128 @@
+"""Intraclass correlation: agreement of readers on a number, such as a size or a score.
+
+Reference: Shrout & Fleiss, Psychological Bulletin 1979; 86:420; McGraw & Wong, Psychological Methods
+1996; 1:30.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import fdtri
+
+from medcli.errors import DataError
+from medcli.quantity import Quantity, beside, quantity, undefined
+
+FORMS = {
+    "ICC(1,1)": "one-way, single reading",
+    "ICC(2,1)": "two-way random readers, absolute agreement, single reading",
+    "ICC(3,1)": "two-way fixed readers, consistency, single reading",
+    "ICC(1,k)": "one-way, mean of the readings",
+    "ICC(2,k)": "two-way random readers, absolute agreement, mean of the readings",
+    "ICC(3,k)": "two-way fixed readers, consistency, mean of the readings",
+}
+
+
+def icc(ratings: np.ndarray, *, form: str = "ICC(2,1)", level: float) -> Quantity:
+    """One form of the intraclass correlation with its interval from the F distribution.
+
+    Images with a missing reading are left out, and that is flagged.
+
+    Args:
+        ratings: float [images, readers]; NaN is a missing reading.
+        form: A key of `FORMS`.
+    """
+    if form not in FORMS:
+        raise DataError(f"forms of the ICC are {', '.join(FORMS)}, not {form!r}")
+    ratings = np.asarray(ratings, dtype=float)
+    complete = ~np.isnan(ratings).any(axis=1)
+    kept = ratings[complete]
+    n, readers = kept.shape
+    method = f"{form}, {FORMS[form]}"
+    flags = [f"{int((~complete).sum())} images with a missing reading left out"] if not complete.all() else []
+    if n < 2 or readers < 2:
+        reason = "needs two images and two readers"
+        return undefined(reason, method=method, n=n, n_clusters=n, flags=flags)
+    squares = mean_squares(kept)
+    if squares["rows"] + squares["error"] + squares["columns"] <= 1e-12 * max(1.0, float(np.mean(kept**2))):
+        return undefined("all readings are equal", method=method, n=n, n_clusters=n, flags=flags)
+    solve = {"1": _one_way, "2": _absolute, "3": _consistent}[form[4]]
+    estimate, interval = solve(squares, level)
+    if form.endswith("k)"):
+        estimate = _of_mean(estimate, readers)
+        interval = interval and (_of_mean(interval[0], readers), _of_mean(interval[1], readers))
+    value = quantity(
+        estimate,
+        ci=interval,
+        level=level,
+        method=method,
+        n=n,
+        n_clusters=n,
+        flags=flags,
+        reason=None if interval else "no interval: readings do not differ within images",
+    )
+    return beside(value, rule="readers who agree by chance", estimate=0.0)
+
+
+def mean_squares(ratings: np.ndarray) -> dict[str, Any]:
+    """Mean squares of images (`rows`), readers (`columns`), `error` and `within`, of a complete table."""
+    n, readers = ratings.shape
+    grand, rows, columns = ratings.mean(), ratings.mean(axis=1), ratings.mean(axis=0)
+    residual = ratings - rows[:, None] - columns[None, :] + grand
+    return {
+        "n": n,
+        "readers": readers,
+        "rows": float(readers * np.sum((rows - grand) ** 2) / (n - 1)),
+        "columns": float(n * np.sum((columns - grand) ** 2) / (readers - 1)),
+        "error": float(np.sum(residual**2) / ((n - 1) * (readers - 1))),
+        "within": float(np.sum((ratings - rows[:, None]) ** 2) / (n * (readers - 1))),
+    }
+
+
+def _one_way(squares: dict[str, Any], level: float) -> tuple[float, tuple[float, float] | None]:
+    n, k, noise = squares["n"], squares["readers"], squares["within"]
+    return _ratio_form(squares["rows"], noise, readers=k, df=(n - 1, n * (k - 1)), level=level)
+
+
+def _consistent(squares: dict[str, Any], level: float) -> tuple[float, tuple[float, float] | None]:
+    n, k, noise = squares["n"], squares["readers"], squares["error"]
+    return _ratio_form(squares["rows"], noise, readers=k, df=(n - 1, (n - 1) * (k - 1)), level=level)
+
+
+def _ratio_form(
+    rows: float, noise: float, *, readers: int, df: tuple[int, int], level: float
+) -> tuple[float, tuple[float, float] | None]:
+    """(F - 1) / (F + k - 1), whose interval is that of F."""
+    if noise <= 1e-14 * rows:
+        return 1.0, None
+    ratio, upper = rows / noise, 0.5 + level / 2
+
+    def form(value: float) -> float:
+        return (value - 1) / (value + readers - 1)
+
+    low, high = ratio / fdtri(df[0], df[1], upper), ratio * fdtri(df[1], df[0], upper)
+    return form(ratio), (form(float(low)), form(float(high)))
+
+
+def _absolute(squares: dict[str, Any], level: float) -> tuple[float, tuple[float, float] | None]:
+    """Absolute agreement with Satterthwaite's degrees of freedom (McGraw & Wong 1996, table 7)."""
+    n, k = squares["n"], squares["readers"]
+    rows, columns, error = squares["rows"], squares["columns"], squares["error"]
+    estimate = (rows - error) / (rows + (k - 1) * error + k * (columns - error) / n)
+    if estimate >= 1 or columns + error <= 1e-14 * rows:
+        return estimate, None
+    a = k * estimate / (n * (1 - estimate))
+    b = 1 + k * estimate * (n - 1) / (n * (1 - estimate))
+    parts = (a * columns) ** 2 / (k - 1) + (b * error) ** 2 / ((n - 1) * (k - 1))
+    df = (a * columns + b * error) ** 2 / parts
+    rest, upper = k * columns + (k * n - k - n) * error, 0.5 + level / 2
+    below, above = float(fdtri(n - 1, df, upper)), float(fdtri(df, n - 1, upper))
+    low = n * (rows - below * error) / (below * rest + n * rows)
+    high = n * (above * rows - error) / (rest + n * above * rows)
+    return estimate, (low, high)
+
+
+def _of_mean(single: float, readers: int) -> float:
+    """Spearman and Brown's step from one reading to the mean of several."""
+    return readers * single / (1 + (readers - 1) * single)

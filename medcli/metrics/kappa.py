@@ -1,0 +1,136 @@
+"""Agreement of two readers, or of calls and truth, beyond chance: Cohen's kappa, plain and weighted."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.special import ndtr
+
+from medcli.errors import DataError
+from medcli.metrics.intervals import normal_quantile
+from medcli.quantity import Quantity, beside, hypothesis_test, quantity, undefined, with_test
+
+WEIGHTS = ("none", "linear", "quadratic")
+
+
+def cohen_kappa(
+    first: np.ndarray,
+    second: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    num_categories: int,
+    weights: str = "none",
+    level: float,
+) -> Quantity:
+    """Cohen's kappa with its asymptotic interval, the observed agreement and both readers' prevalences.
+
+    Args:
+        first: Category of each image by one reader, int [images] from 0, ordered when weights are used.
+        second: By the other.
+        clusters: Patient of each image; the variance is summed by patient.
+        num_categories: How many categories there are.
+        weights: `none`, or disagreement that grows `linear` or `quadratic` with distance.
+
+    Returns:
+        A quantity with `agreement`, `expected`, `prevalence` [readers, categories] and `test` (of
+        no agreement beyond chance); null when chance agreement is already perfect.
+
+    Reference: Cohen, Psychological Bulletin 1968; 70:213; Fleiss, Cohen & Everitt, Psychological Bulletin
+    1969; 72:323.
+    """
+    table = np.zeros((num_categories, num_categories))
+    np.add.at(table, (np.asarray(first, dtype=int), np.asarray(second, dtype=int)), 1)
+    parts = kappa_parts(table, weights=weights)
+    method = "Cohen's kappa" + ("" if weights == "none" else f", {weights} weights")
+    n, used = len(first), len(np.unique(clusters))
+    facts = {name: parts[name] for name in ("agreement", "expected", "prevalence")}
+    if parts["kappa"] is None:
+        return {**undefined(parts["reason"], method=method, n=n, n_clusters=used), **facts}
+    influences = parts["influence"][np.asarray(first, dtype=int), np.asarray(second, dtype=int)]
+    se = clustered_error(influences, clusters)
+    value = _with_interval(parts["kappa"], se, level=level, method=method, n=n, n_clusters=used)
+    value = beside({**value, **facts}, rule="agreement by chance", estimate=0.0)
+    z = parts["kappa"] / parts["null_error"] if parts["null_error"] > 0 else None
+    p = None if z is None else 2 * float(ndtr(-abs(z)))
+    return with_test(value, hypothesis_test("kappa of zero", statistic=z, p=p))
+
+
+def kappa_parts(table: np.ndarray, *, weights: str = "none") -> dict:
+    """Kappa of a square table of counts, its null error, and what one image of each cell adds to its error.
+
+    Returns:
+        `kappa`, `agreement`, `expected`, `prevalence`, `null_error`, `influence` [categories, categories]
+        and `reason`, which is set when kappa is undefined.
+    """
+    merit = _weights(len(table), weights)
+    total = table.sum()
+    if total == 0:
+        return {**dict.fromkeys(("kappa", "agreement", "expected", "prevalence")), "reason": "no cases"}
+    shares = table / total
+    rows, columns = shares.sum(axis=1), shares.sum(axis=0)
+    agreement, expected = float(np.sum(merit * shares)), float(rows @ merit @ columns)
+    facts = {
+        "agreement": agreement,
+        "expected": expected,
+        "prevalence": [rows.tolist(), columns.tolist()],
+    }
+    if 1 - expected < 1e-12:
+        return {"kappa": None, **facts, "reason": "agreement by chance is 1: both always say the same"}
+    together = (merit @ columns)[:, None] + (rows @ merit)[None, :]
+    influence = (merit * (1 - expected) - together * (1 - agreement)) / (1 - expected) ** 2
+    null = np.sum(np.outer(rows, columns) * (merit - together) ** 2) - expected**2
+    return {
+        "kappa": (agreement - expected) / (1 - expected),
+        **facts,
+        "null_error": math.sqrt(max(0.0, null) / total) / (1 - expected),
+        "influence": influence - np.sum(shares * influence),
+        "reason": None,
+    }
+
+
+def prevalence_adjusted_kappa(first: np.ndarray, second: np.ndarray) -> float | None:
+    """Twice the observed agreement of two categories, less one (PABAK); None without cases.
+
+    Reference: Byrt, Bishop & Carlin, Journal of Clinical Epidemiology 1993; 46:423.
+    """
+    return None if len(first) == 0 else 2 * float(np.mean(np.asarray(first) == np.asarray(second))) - 1
+
+
+def clustered_error(influences: np.ndarray, clusters: np.ndarray) -> float | None:
+    """Standard error of a mean-like statistic from centred influences, summed by patient.
+
+    Without repeated patients it is the asymptotic error, divided by n and not by n - 1; None for one patient.
+    """
+    _, codes = np.unique(clusters, return_inverse=True)
+    sums = np.bincount(codes, influences)
+    if len(sums) < 2:
+        return None
+    return math.sqrt(float(np.sum(sums**2))) / len(influences)
+
+
+def _with_interval(
+    estimate: float, se: float | None, *, level: float, method: str, n: int, n_clusters: int
+) -> Quantity:
+    interval = None
+    if se is not None and se > 1e-12:
+        half = normal_quantile(level) * se
+        interval = max(-1.0, estimate - half), min(1.0, estimate + half)
+    return quantity(
+        estimate,
+        ci=interval,
+        level=level,
+        se=se,
+        method=method + (", clustered" if n_clusters < n else ""),
+        n=n,
+        n_clusters=n_clusters,
+        reason=None if interval else "no interval: agreement does not vary between patients",
+    )
+
+
+def _weights(size: int, kind: str) -> np.ndarray:
+    """Agreement of each pair of categories: 1 on the diagonal."""
+    if kind not in WEIGHTS:
+        raise DataError(f"weights of kappa are {', '.join(WEIGHTS)}, not {kind!r}")
+    distance = np.abs(np.subtract.outer(np.arange(size), np.arange(size))) / max(1, size - 1)
+    return {"none": (distance == 0).astype(float), "linear": 1 - distance, "quadratic": 1 - distance**2}[kind]

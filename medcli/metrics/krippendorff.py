@@ -1,0 +1,102 @@
+"""Krippendorff's alpha: agreement of any number of readers, with gaps, on any scale."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medcli.errors import DataError
+from medcli.metrics.classification import bootstrap_method
+from medcli.metrics.intervals import PatientBootstrap
+from medcli.quantity import Quantity, beside, quantity, undefined
+
+SCALES = ("nominal", "ordinal", "interval", "ratio")
+
+
+def krippendorff_alpha(
+    ratings: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    scale: str = "nominal",
+    level: float,
+    seed: int,
+    resamples: int = 1000,
+) -> Quantity:
+    """Alpha over the images with at least two readings, with a percentile interval over patients.
+
+    Args:
+        ratings: Values, float [images, readers]; NaN is a missing reading.
+        clusters: Patient code of each image.
+        scale: How far apart two values are: `nominal`, `ordinal`, `interval` or `ratio`.
+        seed: Of the bootstrap.
+
+    Reference: Krippendorff, Content Analysis, 4th ed. 2018, chapter 12; Hayes & Krippendorff, Communication
+    Methods and Measures 2007; 1:77.
+    """
+    if scale not in SCALES:
+        raise DataError(f"scales are {', '.join(SCALES)}, not {scale!r}")
+    method = f"Krippendorff's alpha, {scale}"
+    ratings = np.asarray(ratings, dtype=float)
+    paired = np.sum(~np.isnan(ratings), axis=1) > 1
+    ratings, used = ratings[paired], np.unique(np.asarray(clusters)[paired], return_inverse=True)[1]
+    n, num_clusters = len(ratings), len(np.unique(used))
+    if n == 0:
+        return undefined("no image has two readings", method=method, n=0, n_clusters=0)
+    values = np.unique(ratings[~np.isnan(ratings)])
+    if len(values) == 1:
+        reason = "all readings are equal: there is no disagreement to expect"
+        return undefined(reason, method=method, n=n, n_clusters=num_clusters)
+    pairs = coincidences(ratings, values)
+    sums = np.zeros((num_clusters, pairs[0].size))
+    np.add.at(sums, used, pairs.reshape(n, -1))
+    size = len(values)
+
+    def statistic(totals: np.ndarray) -> np.ndarray:
+        return np.array([_alpha(total.reshape(size, size), values, scale) for total in totals])
+
+    estimate = float(statistic(sums.sum(axis=0, keepdims=True))[0])
+    bootstrap = PatientBootstrap(num_clusters, seed=seed, resamples=resamples)
+    interval, se, num_defined = bootstrap.interval(sums, statistic, level=level)
+    value = quantity(
+        estimate,
+        ci=interval,
+        level=level,
+        se=se,
+        method=f"{method}, {bootstrap_method(bootstrap, num_defined)}",
+        n=n,
+        n_clusters=num_clusters,
+        reason=None if interval else "resamples of patients do not vary",
+    )
+    return beside(value, rule="agreement by chance", estimate=0.0)
+
+
+def coincidences(ratings: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """How often pairs of values meet in each image, over its readings less one: [images, values, values]."""
+    counts = np.stack([np.sum(ratings == value, axis=1) for value in values], axis=1).astype(float)
+    readings = counts.sum(axis=1)
+    together = counts[:, :, None] * counts[:, None, :]
+    together[:, np.arange(len(values)), np.arange(len(values))] -= counts
+    return together / (readings - 1)[:, None, None]
+
+
+def _alpha(total: np.ndarray, values: np.ndarray, scale: str) -> float:
+    """One less the observed over the expected disagreement; NaN when none is expected."""
+    margins = total.sum(axis=1)
+    readings = margins.sum()
+    distance = _distances(values, margins, scale)
+    expected = margins @ distance @ margins / (readings - 1)
+    return 1 - float(np.sum(total * distance) / expected) if expected > 0 else float("nan")
+
+
+def _distances(values: np.ndarray, margins: np.ndarray, scale: str) -> np.ndarray:
+    """Squared distance of each pair of values."""
+    if scale == "nominal":
+        return (values[:, None] != values[None, :]).astype(float)
+    if scale == "ordinal":
+        # Readings between two values, with half of those at either end.
+        middle = np.cumsum(margins) - margins / 2
+        return (middle[:, None] - middle[None, :]) ** 2
+    gap = values[:, None] - values[None, :]
+    if scale == "interval":
+        return gap**2
+    whole = values[:, None] + values[None, :]
+    return np.divide(gap, whole, out=np.zeros_like(gap), where=whole != 0) ** 2

@@ -1,0 +1,234 @@
+"""Several readers, one or more modalities, the same cases: Obuchowski and Rockette's analysis of variance.
+
+Reference: Obuchowski & Rockette, Communications in Statistics 1995; 24:285; Hillis, Statistics in Medicine
+2007; 26:596 (degrees of freedom); Hillis, Statistics in Medicine 2014; 33:330.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import chdtrc, fdtrc, ndtr, ndtri, stdtr, stdtrit
+
+from medcli.errors import DataError
+from medcli.quantity import Quantity, TestResult, hypothesis_test, quantity, with_test
+
+GENERALISATIONS = ("readers and cases", "cases", "readers")
+
+
+@dataclass(frozen=True)
+class Design:
+    """Figures of readers in modalities with the covariances of their errors.
+
+    Attributes:
+        figures: [modalities, readers], such as AUCs.
+        covariances: [modalities, readers, modalities, readers].
+        n: Cases.
+        n_clusters: Patients.
+    """
+
+    figures: np.ndarray
+    covariances: np.ndarray
+    n: int
+    n_clusters: int
+
+    def components(self) -> dict[str, float]:
+        """Mean squares, error variance and the three mean covariances of a factorial design."""
+        t, r = self.figures.shape
+        grand = self.figures.mean()
+        rows = self.figures.mean(axis=1, keepdims=True)
+        columns = self.figures.mean(axis=0, keepdims=True)
+        residual = self.figures - rows - columns + grand
+        parts = {
+            "ms_modality": r * float(np.sum((rows - grand) ** 2)) / (t - 1) if t > 1 else 0.0,
+            "ms_reader": t * float(np.sum((columns - grand) ** 2)) / (r - 1),
+            "ms_interaction": float(np.sum(residual**2)) / ((t - 1) * (r - 1)) if t > 1 else 0.0,
+        }
+        same_t, same_r = np.eye(t, dtype=bool), np.eye(r, dtype=bool)
+        for name, modalities, readers in (
+            ("error", same_t, same_r),
+            ("cov1", ~same_t, same_r),
+            ("cov2", same_t, ~same_r),
+            ("cov3", ~same_t, ~same_r),
+        ):
+            mask = modalities[:, None, :, None] & readers[None, :, None, :]
+            parts[name] = float(self.covariances[mask].mean()) if mask.any() else 0.0
+        between = (parts["ms_reader"] - parts["ms_interaction"]) / t if t > 1 else parts["ms_reader"]
+        parts["reader"] = between - parts["cov1"] + parts["cov3"]
+        parts["modality_reader"] = (
+            parts["ms_interaction"] - parts["error"] + parts["cov1"] + parts["cov2"] - parts["cov3"]
+        )
+        return parts
+
+
+def compare_modalities(design: Design, *, to: str = "readers and cases", level: float) -> dict[str, Any]:
+    """Whether modalities differ, and by how much, for the readers and cases one wants to speak of.
+
+    Args:
+        design: Of at least two modalities and, unless readers are fixed, two readers.
+        to: `readers and cases` (both are samples), `cases` (these readers only), or `readers` (these cases).
+
+    Returns:
+        `components`; `test` of all modalities being equal; `differences`, one quantity a pair of modalities,
+        with `pair`; `means`, one a modality.
+    """
+    t, r = design.figures.shape
+    _check(design, to=to)
+    parts = design.components()
+    contrast = parts["ms_interaction"] + r * max(parts["cov2"] - parts["cov3"], 0.0)
+    df: float | None = (t - 1) * (r - 1)
+    if to == "readers and cases":
+        denominator = contrast
+        squared = parts["ms_interaction"] ** 2
+        df = math.inf if squared == 0 else contrast**2 / (squared / ((t - 1) * (r - 1)))
+    elif to == "readers":
+        denominator = parts["ms_interaction"]
+    else:
+        denominator = parts["error"] - parts["cov1"] + (r - 1) * (parts["cov2"] - parts["cov3"])
+        df = None
+    test = _omnibus(parts["ms_modality"], denominator, df1=t - 1, df2=df, to=to)
+    se = math.sqrt(max(0.0, 2 * denominator / r))
+    means = design.figures.mean(axis=1)
+    differences = []
+    for first in range(t):
+        for second in range(first + 1, t):
+            value = _estimate(design, float(means[first] - means[second]), se, df=df, to=to, level=level)
+            differences.append({**value, "pair": [first, second]})
+    return {
+        "components": parts,
+        "test": test,
+        "differences": differences,
+        "means": [mean_of_readers(_only(design, row), to=to, level=level) for row in range(t)],
+    }
+
+
+def mean_of_readers(design: Design, *, to: str = "readers and cases", level: float) -> Quantity:
+    """The mean figure of the readers of one modality.
+
+    Args:
+        design: Of one modality.
+        to: As of `compare_modalities`.
+    """
+    if len(design.figures) != 1:
+        raise DataError("the mean of readers is of one modality")
+    _check(design, to=to)
+    readers = design.figures.shape[1]
+    parts = design.components()
+    se, df = _single(parts, readers, to=to)
+    value = _estimate(design, float(design.figures.mean()), se, df=df, to=to, level=level, floor=0.0)
+    return {**value, "components": {key: parts[key] for key in ("ms_reader", "error", "cov2")}}
+
+
+def model_against_readers(design: Design, *, to: str = "readers and cases", level: float) -> Quantity:
+    """One model less the mean of several readers on the same cases.
+
+    A model does not vary as readers do: the analysis is that of the readers' differences from it, whose
+    error covariances have the model's taken in.
+
+    Args:
+        design: One modality whose first "reader" is the model, the others the readers.
+        to: As of `compare_modalities`.
+
+    Returns:
+        A quantity with `figures` (the model's, then the readers') and `test`.
+
+    Reference: Hillis 2007, section 4, applied to differences from a fixed comparator.
+    """
+    figures, covariance = design.figures[0], design.covariances[0, :, 0, :]
+    contrast = np.hstack([np.ones((len(figures) - 1, 1)), -np.eye(len(figures) - 1)])
+    spread = contrast @ covariance @ contrast.T
+    differences = Design(
+        (contrast @ figures)[None], spread[None, :, None, :], n=design.n, n_clusters=design.n_clusters
+    )
+    value = mean_of_readers(differences, to=to, level=level)
+    value["ci"] = value["ci"] and _clipped(_raw_interval(value, level), -1.0, 1.0)
+    value["method"] = f"model less mean reader, {value['method']}"
+    return {**value, "figures": figures.tolist()}
+
+
+def _single(parts: dict[str, float], readers: int, *, to: str) -> tuple[float, float | None]:
+    """Standard error and degrees of freedom of the mean over readers of one modality."""
+    if to == "cases":
+        return math.sqrt(max(0.0, parts["error"] + (readers - 1) * parts["cov2"]) / readers), None
+    if to == "readers":
+        return math.sqrt(parts["ms_reader"] / readers), readers - 1
+    total = parts["ms_reader"] + readers * max(parts["cov2"], 0.0)
+    squared = parts["ms_reader"] ** 2
+    df = math.inf if squared == 0 else total**2 / (squared / (readers - 1))
+    return math.sqrt(total / readers), df
+
+
+def _estimate(
+    design: Design,
+    estimate: float,
+    se: float,
+    *,
+    df: float | None,
+    to: str,
+    level: float,
+    floor: float = -1.0,
+) -> Quantity:
+    """A quantity with Student's or the normal interval and test of zero."""
+    readers = design.figures.shape[1]
+    flags = (
+        [f"{readers} readers: fewer than 5 say little about others"] if readers < 5 and to != "cases" else []
+    )
+    value = quantity(
+        estimate,
+        level=level,
+        se=se,
+        method=f"Obuchowski-Rockette, for {to}" + (", Hillis 2007" if to == "readers and cases" else ""),
+        n=design.n,
+        n_clusters=design.n_clusters,
+        flags=flags,
+        reason=None if se > 0 else "no interval: readers and cases do not vary",
+    )
+    value = {**value, "df": df if df is not None and math.isfinite(df) else None}
+    if se <= 0:
+        return with_test(value, hypothesis_test("t", statistic=None, p=None, reason=value["reason"]))
+    value |= {"ci": _clipped(_raw_interval(value, level), floor, 1.0), "level": level}
+    statistic, finite = estimate / se, value["df"]
+    p = 2 * float(ndtr(-abs(statistic)) if finite is None else stdtr(finite, -abs(statistic)))
+    name = "Obuchowski-Rockette, " + ("z" if finite is None else "t")
+    return with_test(value, hypothesis_test(name, statistic=statistic, df=finite, p=p))
+
+
+def _raw_interval(value: Quantity, level: float) -> tuple[float, float]:
+    upper = 0.5 + level / 2
+    factor = float(ndtri(upper) if value["df"] is None else stdtrit(value["df"], upper))
+    return value["estimate"] - factor * value["se"], value["estimate"] + factor * value["se"]
+
+
+def _clipped(interval: tuple[float, float], low: float, high: float) -> list[float]:
+    return [max(low, interval[0]), min(high, interval[1])]
+
+
+def _omnibus(mean_square: float, denominator: float, *, df1: int, df2: float | None, to: str) -> TestResult:
+    name = f"Obuchowski-Rockette, {df1 + 1} modalities, for {to}"
+    if denominator <= 0:
+        return hypothesis_test(name, statistic=None, p=None, reason="readers and cases do not vary")
+    if df2 is None or math.isinf(df2):
+        statistic = df1 * mean_square / denominator
+        return hypothesis_test(name, statistic=statistic, df=df1, p=float(chdtrc(df1, statistic)))
+    statistic = mean_square / denominator
+    result = hypothesis_test(name, statistic=statistic, df=df1, p=float(fdtrc(df1, df2, statistic)))
+    return {**result, "df2": df2, "denominator": denominator}
+
+
+def _only(design: Design, row: int) -> Design:
+    return Design(
+        design.figures[row : row + 1],
+        design.covariances[row : row + 1, :, row : row + 1, :],
+        n=design.n,
+        n_clusters=design.n_clusters,
+    )
+
+
+def _check(design: Design, *, to: str) -> None:
+    if to not in GENERALISATIONS:
+        raise DataError(f"an analysis is for {', '.join(GENERALISATIONS)}, not for {to!r}")
+    if design.figures.shape[1] < 2 and to != "cases":
+        raise DataError("an analysis for other readers needs two readers")

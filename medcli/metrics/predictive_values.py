@@ -1,0 +1,182 @@
+"""What a call means for a patient: predictive values at a stated prevalence, and likelihood ratios."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from medcli.checks import check_between
+from medcli.metrics.intervals import Interval, effective_size, normal_quantile
+from medcli.quantity import Quantity, beside, quantity, undefined
+
+
+def predictive_values_at(
+    targets: np.ndarray,
+    is_called: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    prevalence: float,
+    level: float,
+) -> dict[str, Quantity]:
+    """`ppv` and `npv` where the disease is as frequent as stated, from sensitivity and specificity here.
+
+    Intervals are on the logit scale; where a count is 0, counts get half of z squared added (their adjusted
+    interval), and that is flagged. The prevalence is taken as known.
+
+    Args:
+        targets: 1 or 0, [images], no unknowns.
+        is_called: Whether the image is called positive.
+        clusters: Patient of each image; repeated patients count by their effective number.
+        prevalence: Of the population the values are for.
+
+    Reference: Mercaldo, Lau & Zhou, Statistics in Medicine 2007; 26:2170, equations 7 to 10.
+    """
+    check_between(prevalence, name="the stated prevalence", low=0, high=1)
+    rates = _Rates(targets, is_called, clusters)
+    method = f"Mercaldo 2007, prevalence {prevalence:g}"
+    if rates.reason or not 0 < prevalence < 1:
+        reason = rates.reason or f"a prevalence of {prevalence:g} leaves nothing to predict"
+        none = undefined(reason, method=method, n=rates.n, n_clusters=rates.n_clusters)
+        return {"ppv": none, "npv": none}
+    sensitivity, specificity = rates.sensitivity, rates.specificity
+    ppv = _bayes(prevalence * sensitivity, (1 - prevalence) * (1 - specificity))
+    npv = _bayes((1 - prevalence) * specificity, prevalence * (1 - sensitivity))
+    z = normal_quantile(level)
+    is_edge = {sensitivity, specificity} & {0.0, 1.0} != set()
+    se_a, sp_a, n_pos, n_neg = rates.adjusted(z) if is_edge else rates.plain()
+    odds = math.log(prevalence / (1 - prevalence))
+    centers = {
+        "ppv": (
+            ppv,
+            odds + math.log(se_a / (1 - sp_a)),
+            (1 - se_a) / se_a / n_pos + sp_a / (1 - sp_a) / n_neg,
+        ),
+        "npv": (
+            npv,
+            math.log(sp_a / (1 - se_a)) - odds,
+            se_a / (1 - se_a) / n_pos + (1 - sp_a) / sp_a / n_neg,
+        ),
+    }
+    result = {}
+    for name, (estimate, center, variance) in centers.items():
+        if estimate is None:
+            nobody = "no image is called " + ("positive" if name == "ppv" else "negative")
+            result[name] = undefined(nobody, method=method, n=rates.n, n_clusters=rates.n_clusters)
+        else:
+            half = z * math.sqrt(variance)
+            ends = (_expit(center - half), _expit(center + half))
+            result[name] = quantity(
+                estimate,
+                ci=(min(ends[0], estimate), max(ends[1], estimate)),
+                level=level,
+                method=method + (", adjusted" if is_edge else ""),
+                n=rates.n,
+                n_clusters=rates.n_clusters,
+                flags=["a rate is 0 or 1: counts were adjusted"] if is_edge else [],
+            )
+        prior = prevalence if name == "ppv" else 1 - prevalence
+        result[name] = beside(result[name], rule="stated prevalence", estimate=prior)
+    return result
+
+
+def likelihood_ratios(
+    targets: np.ndarray, is_called: np.ndarray, clusters: np.ndarray, *, level: float
+) -> dict[str, Quantity]:
+    """`lr_positive`, `lr_negative` and `odds_ratio`, with intervals on the logarithmic scale.
+
+    Where a count is 0 a ratio is 0 or infinite: an infinite one is null, and its interval has half an image
+    added to every count; of an infinite one its lower end is given as `bound`.
+
+    Args: as of `predictive_values_at`.
+
+    Reference: Simel, Samsa & Matchar, Journal of Clinical Epidemiology 1991; 44:763.
+    """
+    rates = _Rates(targets, is_called, clusters)
+    names = {"lr_positive": "positive likelihood ratio", "lr_negative": "negative likelihood ratio"}
+    names["odds_ratio"] = "diagnostic odds ratio"
+    if rates.reason:
+        return {
+            key: undefined(rates.reason, method=name, n=rates.n, n_clusters=rates.n_clusters)
+            for key, name in names.items()
+        }
+    se, sp, n_pos, n_neg = rates.plain()
+    tp, fn, fp, tn = se * n_pos, (1 - se) * n_pos, (1 - sp) * n_neg, sp * n_neg
+    parts = {
+        "lr_positive": ((tp, n_pos), (fp, n_neg)),
+        "lr_negative": ((fn, n_pos), (tn, n_neg)),
+        "odds_ratio": ((tp, fn), (fp, tn)),
+    }
+    return {
+        key: beside(_ratio(*parts[key], rates=rates, name=names[key], level=level), rule="chance", estimate=1)
+        for key in parts
+    }
+
+
+class _Rates:
+    """Sensitivity and specificity with the effective numbers of cases behind them."""
+
+    def __init__(self, targets: np.ndarray, is_called: np.ndarray, clusters: np.ndarray) -> None:
+        is_positive = np.asarray(targets) == 1
+        self.n, self.n_clusters = len(is_positive), len(np.unique(clusters))
+        self.reason = None
+        if not is_positive.any() or is_positive.all():
+            kind = "negative" if is_positive.any() else "positive"
+            self.reason = f"no {kind} case" if self.n else "no known label"
+            return
+        hits, passes = np.asarray(is_called)[is_positive], ~np.asarray(is_called)[~is_positive]
+        self.sensitivity, self.specificity = float(hits.mean()), float(passes.mean())
+        self.positives = effective_size(hits.astype(float), clusters[is_positive])
+        self.negatives = effective_size(passes.astype(float), clusters[~is_positive])
+
+    def plain(self) -> tuple[float, float, float, float]:
+        return self.sensitivity, self.specificity, self.positives, self.negatives
+
+    def adjusted(self, z: float) -> tuple[float, float, float, float]:
+        """With half of z squared successes and failures more in each group (Agresti & Coull)."""
+        n_pos, n_neg = self.positives + z * z, self.negatives + z * z
+        return (
+            (self.sensitivity * self.positives + z * z / 2) / n_pos,
+            (self.specificity * self.negatives + z * z / 2) / n_neg,
+            n_pos,
+            n_neg,
+        )
+
+
+def _ratio(
+    above: tuple[float, float], below: tuple[float, float], *, rates: _Rates, name: str, level: float
+) -> Quantity:
+    """(a / b) / (c / d) of shares a of b and c of d, or of the four counts of an odds ratio."""
+    (a, b), (c, d) = above, below
+    is_odds = name == "diagnostic odds ratio"
+    has_zero = 0 in {a, c} or (is_odds and 0 in {b, d})
+    method = f"{name}, log scale" + (", half an image added to each count" if has_zero else "")
+    spare = 0.5 if has_zero else 0.0
+    of_whole = spare if is_odds else 2 * spare
+    a_grown, b_grown, c_grown, d_grown = a + spare, b + of_whole, c + spare, d + of_whole
+    center = math.log(a_grown / b_grown) - math.log(c_grown / d_grown)
+    sign = 1 if is_odds else -1
+    variance = 1 / a_grown + 1 / c_grown + sign * (1 / b_grown + 1 / d_grown)
+    half = normal_quantile(level) * math.sqrt(max(variance, 0.0))
+    ends: Interval = (math.exp(center - half), math.exp(center + half))
+    if b * c == 0:
+        reason = "0 of 0" if a * d == 0 else "no image of the other class is called so: the ratio is infinite"
+        none = undefined(reason, method=method, n=rates.n, n_clusters=rates.n_clusters)
+        return none if a * d == 0 else {**none, "bound": ends[0]}
+    estimate = a * d / (b * c)
+    return quantity(
+        estimate,
+        ci=(min(ends[0], estimate), ends[1]),
+        level=level,
+        method=method,
+        n=rates.n,
+        n_clusters=rates.n_clusters,
+    )
+
+
+def _bayes(true: float, false: float) -> float | None:
+    return true / (true + false) if true + false > 0 else None
+
+
+def _expit(value: float) -> float:
+    return 1 / (1 + math.exp(-min(700.0, max(-700.0, value))))

@@ -1,0 +1,122 @@
+"""Error covariances of readers' figures: what cases, drawn anew, would do to all of them at once.
+
+The figures of several readers (and modalities) on the same cases are correlated. Each method here gives the
+covariance matrix of their errors, which `obuchowski_rockette` averages.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medcli.errors import DataError
+from medcli.metrics.roc import auc_covariance, placements, roc_components
+
+METHODS = ("delong", "jackknife", "unbiased")
+
+
+def auc_covariances(
+    targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray, *, method: str = "delong"
+) -> tuple[np.ndarray, np.ndarray]:
+    """AUC of each row of scores, and the covariance matrix of their errors.
+
+    Args:
+        targets: 1 or 0 of each case, with two patients of either kind.
+        scores: Ratings [rows, cases]; a row is a reader in one modality, or a model.
+        clusters: Patient code of each case, from 0.
+        method: `delong` (clustered by patient), `jackknife` (a patient left out at a time), or `unbiased`
+            (of Gallas; cases are taken as patients).
+
+    Returns:
+        float [rows], and float [rows, rows].
+
+    Reference: DeLong, DeLong & Clarke-Pearson, Biometrics 1988; Gallas, Academic Radiology 2006; 13:353.
+    """
+    if method not in METHODS:
+        raise DataError(f"covariances are {', '.join(METHODS)}, not {method!r}")
+    if method == "unbiased":
+        return _unbiased(targets, scores)
+    if method == "jackknife":
+        return _jackknifed_areas(targets, scores, clusters)
+    size = int(clusters.max()) + 1
+    parts = [roc_components(targets, row, clusters, num_clusters=size) for row in scores]
+    kept = [part for part in parts if part is not None]
+    if len(kept) < len(parts) or not kept[0].has_variance:
+        raise DataError("covariances of AUCs need two patients of each kind")
+    return np.array([part.auc for part in kept]), np.array(
+        [[auc_covariance(a, b) for b in kept] for a in kept]
+    )
+
+
+def share_covariances(successes: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Share of successes of each row and their covariances, leaving out one patient at a time.
+
+    Args:
+        successes: 1 or 0, [rows, cases]: calls of the positive cases give sensitivities, for instance.
+        clusters: Patient of each case.
+    """
+    _, codes = np.unique(clusters, return_inverse=True)
+    size = np.bincount(codes)
+    sums = np.stack([np.bincount(codes, row) for row in np.asarray(successes, dtype=float)])
+    left_out = (sums.sum(axis=1, keepdims=True) - sums) / (size.sum() - size)
+    return np.mean(successes, axis=1), jackknife_covariance(left_out)
+
+
+def jackknife_covariance(left_out: np.ndarray) -> np.ndarray:
+    """Covariance matrix from figures [rows, patients] that each leave out one patient."""
+    count = left_out.shape[1]
+    centred = left_out - left_out.mean(axis=1, keepdims=True)
+    return (count - 1) / count * centred @ centred.T
+
+
+def _jackknifed_areas(
+    targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """All leave-one-out AUCs from placements: a patient's wins and losses are taken off the total."""
+    _, codes = np.unique(clusters, return_inverse=True)
+    is_positive = np.asarray(targets) == 1
+    areas, rows = [], []
+    for row in scores:
+        placed = placements(targets, row)
+        if placed is None:
+            raise DataError("covariances of AUCs need two patients of each kind")
+        wins = placed.auc * placed.num_positive * placed.num_negative
+        # Pairs with a case of the patient on either side; pairs within the patient are counted twice.
+        weight = np.where(is_positive, placed.num_negative, placed.num_positive)
+        touched = np.bincount(codes, placed.values * weight) - _within(is_positive, row, codes)
+        positives = placed.num_positive - np.bincount(codes, is_positive)
+        negatives = placed.num_negative - np.bincount(codes, ~is_positive)
+        if not (positives.all() and negatives.all()):
+            raise DataError("covariances of AUCs need two patients of each kind")
+        areas.append(placed.auc)
+        rows.append((wins - touched) / (positives * negatives))
+    return np.array(areas), jackknife_covariance(np.array(rows))
+
+
+def _within(is_positive: np.ndarray, scores: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Wins of each patient's positive cases over his own negative ones."""
+    wins = np.zeros(codes.max() + 1)
+    if len(wins) == len(codes):
+        return wins
+    for code in np.unique(codes[is_positive]):
+        own = codes == code
+        above, below = scores[own & is_positive], scores[own & ~is_positive]
+        gap = above[:, None] - below[None, :]
+        wins[code] = np.sum(gap > 0) + np.sum(gap == 0) / 2
+    return wins
+
+
+def _unbiased(targets: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Product of two AUCs less the mean product over pairs that share no case."""
+    is_positive = np.asarray(targets) == 1
+    above, below = scores[:, is_positive], scores[:, ~is_positive]
+    positives, negatives = above.shape[1], below.shape[1]
+    if min(positives, negatives) < 2:
+        raise DataError("covariances of AUCs need two patients of each kind")
+    gaps = above[:, :, None] - below[:, None, :]
+    wins = (gaps > 0) + (gaps == 0) / 2
+    flat, by_positive, by_negative = wins.reshape(len(wins), -1), wins.sum(axis=2), wins.sum(axis=1)
+    total = flat.sum(axis=1)
+    apart = np.outer(total, total) - by_positive @ by_positive.T - by_negative @ by_negative.T + flat @ flat.T
+    mean = apart / (positives * (positives - 1) * negatives * (negatives - 1))
+    areas = total / (positives * negatives)
+    return areas, np.outer(areas, areas) - mean

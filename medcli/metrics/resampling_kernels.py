@@ -1,0 +1,167 @@
+"""Loops over resampled patients, compiled; only `bootstrap` imports this, and only when it draws.
+
+Scores are sorted once. A resample is how often each patient was drawn; walking the images in order of
+score with those counts as weights gives in one pass what scoring the drawn images anew would give. Counts
+are integers, so the areas are the same numbers, whatever the number of threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+
+
+@njit(nogil=True)
+def draw_counts(seed: int, first: int, counts: np.ndarray) -> None:
+    """Fill `counts` [resamples, patients] with how often each patient is drawn, from zeros.
+
+    Each resample has a stream of its own, SplitMix64 started at a mix of the seed and its number, so that
+    blocks may be drawn in any order. A patient is the upper half of a product (Lemire 2019); of
+    fewer than a million patients none is drawn more often than another by more than 1 in 4000.
+    """
+    num_resamples, num_patients = counts.shape
+    size = np.uint64(num_patients)
+    for resample in range(num_resamples):
+        state = _mixed(np.uint64(seed) + np.uint64(first + resample + 1) * _GOLDEN)
+        for _ in range(num_patients):
+            state += _GOLDEN
+            drawn = ((_mixed(state) >> np.uint64(32)) * size) >> np.uint64(32)
+            counts[resample, drawn] += 1
+
+
+@njit(nogil=True)
+def areas(owners: np.ndarray, positive: np.ndarray, is_last: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """AUC of each resample [resamples]; NaN where a class is missing.
+
+    Args:
+        owners: Patient of each image, lowest score first, int [images].
+        positive: 1 or 0, in the same order, int [images].
+        is_last: Whether the next score is another one, [images].
+        weights: How often each patient is drawn, [resamples, patients].
+    """
+    result = np.empty(len(weights))
+    for resample in range(len(weights)):
+        row = weights[resample]
+        positives, negatives, here, others, twice_wins = 0, 0, 0, 0, 0
+        for image in range(len(owners)):
+            weight = int(row[owners[image]])
+            here += weight * positive[image]
+            others += weight * (1 - positive[image])
+            if is_last[image]:
+                twice_wins += here * (2 * negatives + others)
+                positives += here
+                negatives += others
+                here, others = 0, 0
+        pairs = positives * negatives
+        result[resample] = twice_wins / (2 * pairs) if pairs else np.nan
+    return result
+
+
+@njit(nogil=True)
+def average_precisions(
+    owners: np.ndarray, positive: np.ndarray, is_last: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Average precision of each resample [resamples]; arguments as of `areas`, but highest score first."""
+    result = np.empty(len(weights))
+    for resample in range(len(weights)):
+        row = weights[resample]
+        found, called, here, total = 0, 0, 0, 0.0
+        for image in range(len(owners)):
+            weight = int(row[owners[image]])
+            here += weight * positive[image]
+            called += weight
+            if is_last[image] and here:
+                found += here
+                total += here * (found / called)
+                here = 0
+        result[resample] = total / found if found else np.nan
+    return result
+
+
+@njit(nogil=True)
+def partial_areas(
+    owners: np.ndarray,
+    positive: np.ndarray,
+    is_last: np.ndarray,
+    weights: np.ndarray,
+    edges: tuple[float, float],
+) -> np.ndarray:
+    """Area under the curve between two false positive rates, `edges`, highest score first."""
+    result = np.empty(len(weights))
+    for resample in range(len(weights)):
+        row = weights[resample]
+        positives, negatives = _totals(owners, positive, row)
+        if positives == 0 or negatives == 0:
+            result[resample] = np.nan
+            continue
+        true_calls, false_calls, last_true, last_false, area = 0, 0, 0, 0, 0.0
+        for image in range(len(owners)):
+            weight = int(row[owners[image]])
+            true_calls += weight * positive[image]
+            false_calls += weight * (1 - positive[image])
+            if is_last[image]:
+                if false_calls > last_false:
+                    here = last_false / negatives, false_calls / negatives
+                    rates = last_true / positives, true_calls / positives
+                    area += _slice(here, rates, edges)
+                last_true, last_false = true_calls, false_calls
+        result[resample] = area
+    return result
+
+
+@njit(nogil=True)
+def sensitivities(
+    owners: np.ndarray, positive: np.ndarray, is_last: np.ndarray, weights: np.ndarray, target: float
+) -> np.ndarray:
+    """Positives found at the best threshold with a specificity of at least `target`, and all positives.
+
+    Returns:
+        Counts [resamples, 2], highest score first; -1 where there is no negative.
+    """
+    result = np.empty((len(weights), 2), dtype=np.int64)
+    for resample in range(len(weights)):
+        row = weights[resample]
+        positives, negatives = _totals(owners, positive, row)
+        best, true_calls, false_calls = 0, 0, 0
+        for image in range(len(owners)):
+            weight = int(row[owners[image]])
+            true_calls += weight * positive[image]
+            false_calls += weight * (1 - positive[image])
+            if is_last[image]:
+                if negatives - false_calls < (target - 1e-12) * negatives:
+                    break
+                best = true_calls
+        result[resample, 0] = best if negatives else -1
+        result[resample, 1] = positives
+    return result
+
+
+@njit(nogil=True)
+def _mixed(value: np.uint64) -> np.uint64:
+    value = (value ^ (value >> np.uint64(30))) * _MIX_1
+    value = (value ^ (value >> np.uint64(27))) * _MIX_2
+    return value ^ (value >> np.uint64(31))
+
+
+@njit(nogil=True)
+def _totals(owners: np.ndarray, positive: np.ndarray, row: np.ndarray) -> tuple[int, int]:
+    positives, total = 0, 0
+    for image in range(len(owners)):
+        weight = int(row[owners[image]])
+        positives += weight * positive[image]
+        total += weight
+    return positives, total - positives
+
+
+@njit(nogil=True)
+def _slice(reach: tuple[float, float], rates: tuple[float, float], edges: tuple[float, float]) -> float:
+    """Area below a segment, from `rates[0]` at `reach[0]` to `rates[1]` at `reach[1]`, between `edges`."""
+    start, stop = max(reach[0], edges[0]), min(reach[1], edges[1])
+    if stop <= start:
+        return 0.0
+    slope = (rates[1] - rates[0]) / (reach[1] - reach[0])
+    return (stop - start) * (rates[0] + slope * ((start + stop) / 2 - reach[0]))

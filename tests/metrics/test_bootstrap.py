@@ -1,0 +1,145 @@
+"""Resampled patients: the same as recomputing, the exact distribution where it is known, repeatable."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medcli.metrics.average_precision import average_precision
+from medcli.metrics.bootstrap import (
+    Resamples,
+    bca_interval,
+    bootstrap_aucs,
+    bootstrap_p,
+    defined,
+    percentile_interval,
+    ranking,
+)
+from medcli.metrics.fixed_rates import sensitivity_at_specificity
+from medcli.metrics.partial_auc import partial_area
+from medcli.metrics.resampling_kernels import average_precisions, partial_areas, sensitivities
+from medcli.metrics.roc import auc
+from tests.metrics.oracles import codes, expected, numbers, table
+
+
+def drawn_counts(resamples):
+    return np.concatenate([draw() for _, draw in resamples.blocks()])
+
+
+@st.composite
+def cohorts(draw):
+    size = draw(st.integers(2, 40))
+    columns = [draw(st.lists(st.integers(0, top), min_size=size, max_size=size)) for top in (1, 6, 8)]
+    targets, scores, clusters = (np.array(column) for column in columns)
+    return targets, scores.astype(float), np.unique(clusters, return_inverse=True)[1]
+
+
+@given(cohorts(), st.integers(0, 2**62))
+def test_a_walk_with_weights_is_scoring_the_drawn_images_anew(cohort, seed):
+    targets, scores, clusters = cohort
+    resamples = Resamples(int(clusters.max()) + 1, seed, 5)
+    order = ranking(targets, scores, clusters)
+    areas = bootstrap_aucs([order], resamples)[:, 0]
+    walk = order.reversed()
+    arguments = (walk.owners, walk.positive, walk.is_last)
+    for number, counts in enumerate(drawn_counts(resamples)):
+        assert counts.sum() == resamples.num_clusters
+        times = counts[clusters]
+        y, s = np.repeat(targets, times), np.repeat(scores, times)
+        wanted, row = auc(y, s), counts[None]
+        if wanted is None:
+            assert np.isnan(areas[number])
+        else:
+            assert areas[number] == pytest.approx(wanted, abs=1e-15)
+            again = ranking(y, s, np.zeros(len(y), dtype=int))
+            assert partial_areas(*arguments, row, (0.1, 0.6))[0] == pytest.approx(
+                partial_area(again, low=0.4, high=0.9), abs=1e-12
+            )
+            found, positives = sensitivities(*arguments, row, 0.7)[0]
+            once = sensitivity_at_specificity(
+                y, s, np.zeros(len(y), dtype=int), specificity=0.7, level=0.95, seed=0, resamples=2
+            )
+            assert found / positives == pytest.approx(once["estimate"])
+        if y.any():
+            assert average_precisions(*arguments, row)[0] == pytest.approx(average_precision(y, s), abs=1e-12)
+
+
+def test_resamples_do_not_depend_on_blocks_or_threads():
+    generator = np.random.default_rng(2)
+    scores, clusters = generator.normal(size=9000), np.repeat(np.arange(3000), 3)
+    order = ranking(scores + generator.normal(size=9000) > 1, scores, clusters)
+    one = bootstrap_aucs([order, order.mirrored()], Resamples(3000, 5, 2000))
+    two = bootstrap_aucs([order, order.mirrored()], Resamples(3000, 5, 2000), threads=2)
+    assert (one == two).all()
+    assert one[:, 0] == pytest.approx(one[:, 1], abs=1e-15)
+    assert (one[:100] == bootstrap_aucs([order, order], Resamples(3000, 5, 100))).all()
+    assert (one[:, 0] != bootstrap_aucs([order], Resamples(3000, 6, 2000))[:, 0]).any()
+
+
+def test_every_patient_is_drawn_as_often_as_another():
+    counts = drawn_counts(Resamples(7, 11, 20_000))
+    assert counts.mean(axis=0) == pytest.approx(np.ones(7), abs=0.03)
+    assert counts.var(axis=0) == pytest.approx(np.full(7, 6 / 7), abs=0.05)
+    assert np.corrcoef(counts.T)[0, 1:] == pytest.approx(np.full(6, -1 / 6), abs=0.03)
+
+
+def test_clustered_errors_agree_with_those_of_r():
+    data, wanted = table("03_syn_clustered_two_models"), expected("03_syn_clustered_two_models")
+    wanted = wanted["cluster_bootstrap"]
+    targets, clusters = numbers(data["y"]), codes(data["patient_id"])
+    orders = [ranking(targets, numbers(data[name]), clusters) for name in ("prob_a", "prob_b")]
+    values = bootstrap_aucs(orders, Resamples(160, 1, 4000))
+    found = [*values.std(axis=0, ddof=1), (values[:, 0] - values[:, 1]).std(ddof=1)]
+    assert found == pytest.approx([wanted[key] for key in ("se_a", "se_b", "se_diff")], rel=0.1)
+    assert bootstrap_p(values[:, 0] - values[:, 1]) < 0.05
+    assert bootstrap_p(values[:, 0] - values[:, 0]) == 1
+
+
+def test_all_stratified_resamples_of_six_images():
+    wanted = expected("24b_exact_bootstrap_auc")
+    targets, scores = np.array([1, 1, 1, 0, 0, 0]), np.array(wanted["pos"] + wanted["neg"])
+    half = [np.bincount(draw, minlength=3) for draw in itertools.product(range(3), repeat=3)]
+    counts = np.array([np.append(a, b) for a in half for b in half], dtype=np.uint8)
+    order = ranking(targets, scores, np.arange(6))
+    walk = order.reversed()
+
+    from medcli.metrics.resampling_kernels import areas
+
+    values = areas(order.owners, order.positive, order.is_last, counts)
+    assert values.mean() == pytest.approx(wanted["exact_bootstrap_mean"], rel=1e-9)
+    assert values.var() == pytest.approx(wanted["exact_bootstrap_variance"], rel=1e-9)
+    assert len(np.unique(values.round(9))) == wanted["n_distinct"]
+    assert percentile_interval(values, level=0.95) == pytest.approx(
+        wanted["percentile95_of_exact_distribution"]
+    )
+    found = sensitivities(walk.owners, walk.positive, walk.is_last, counts, 0.66)
+    shares = found[:, 0] / found[:, 1]
+    times = {
+        key: int(np.isclose(shares, float(key), atol=1e-5).sum())
+        for key in wanted["sens_at_spec_0.66"]["table"]
+    }
+    assert times == wanted["sens_at_spec_0.66"]["table"]
+
+
+def test_bca_of_a_mean_leans_the_way_of_the_skewness():
+    generator = np.random.default_rng(8)
+    values = generator.exponential(size=40)
+    means = values[generator.integers(40, size=(20_000, 40))].mean(axis=1)
+    plain = percentile_interval(means, level=0.95)
+    better = bca_interval(means, values.mean(), influences=values - values.mean(), level=0.95)
+    assert better[0] > plain[0]
+    assert better[1] > plain[1]
+    # Without skewness or bias they are the same.
+    symmetric = np.linspace(-1, 1, 2001)
+    flat = bca_interval(symmetric, 0.0, influences=np.array([-1.0, 1.0]), level=0.9)
+    assert flat == pytest.approx(percentile_interval(symmetric, level=0.9), abs=1e-3)
+
+
+def test_resamples_without_variation_give_no_interval():
+    assert percentile_interval(np.full(50, 0.5), level=0.95) is None
+    assert defined(np.append(np.full(60, np.nan), np.arange(40))) is None
+    assert bca_interval(np.full(50, 0.5), 0.5, influences=np.zeros(3), level=0.95) is None
