@@ -12,13 +12,14 @@ import numpy as np
 from medcli.calibration.calibrator import apply
 from medcli.calibration.operating_points import parse_rule
 from medcli.calibration.scores import is_exclusive, to_probabilities
-from medcli.config import CalibrateConfig, EvaluateConfig
+from medcli.config import CalibrateConfig, EvaluateConfig, LabelPolicy
 from medcli.errors import DataError, UsageError, at
 from medcli.metrics.patients import patient_codes
 from medcli.metrics.roc import roc_curve
 from medcli.metrics.scored import Scored
 from medcli.metrics.summary import summarize
 from medcli.progress import SILENT, Progress
+from medcli.stages._policies import moved_by_policy, sweep_policies
 from medcli.stages._predictions import load_source, open_predictions
 from medcli.stages.calibrate import operating_points
 from medcli.store.atomic import check_creatable, locked, prepare_folder, write_bytes
@@ -47,11 +48,15 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
     ref = _chosen(manifest, config.part.value)
     prepare_folder(config.report)
     check_creatable(config.output)
-    predictions = open_predictions(ref, policy=config.label_policy)
+    is_sweep = config.label_policy is LabelPolicy.sweep
+    predictions = open_predictions(ref, policy=LabelPolicy.stored if is_sweep else config.label_policy)
     with at(display(Path(ref["path"]))):
         scored, thresholds = _score(predictions, manifest)
     with progress.task("evaluate", 3) as step:
         section = _section(scored, predictions, manifest=manifest, thresholds=thresholds, config=config)
+        if is_sweep:
+            section["policies"] = sweep_policies(predictions, level=config.level)
+            section["flags"] += moved_by_policy(section["policies"])
         step(1, note="numbers")
         inputs = [("predictions", ref["sha256"])]
         if thresholds["source"] == "val":

@@ -162,3 +162,21 @@ def test_published_aucs_of_chexpert(tmp_path, key):
         "Pleural Effusion": 0.9680,
     }
     assert {entry["class"]: round(entry["auc"]["estimate"], 4) for entry in found["classes"]} == published
+
+
+def test_a_sweep_judges_under_every_policy_and_says_where_it_matters(tmp_path, key):
+    generator = np.random.default_rng(0)
+    scores = generator.random(200)
+    states = np.where(scores > 0.7, "1", np.where(scores > 0.5, "-1", np.where(scores > 0.1, "", "0")))
+    flipped = np.where(generator.random(200) < 0.3, "-1", states)
+    rows = [[i, state, score] for i, (state, score) in enumerate(zip(flipped, scores.tolist(), strict=True))]
+    source = write(tmp_path / "u.csv", [["id", "target", "score"], *rows])
+    found = run_evaluate(source, tmp_path, key, label_policy=LabelPolicy.sweep)
+    by_name = {item["policy"]: item["classes"][0]["auc"]["estimate"] for item in found["policies"]}
+    is_one, is_uncertain, is_blank = flipped == "1", flipped == "-1", flipped == ""
+    assert by_name["ones"] == pytest.approx(auc((is_one | is_uncertain).astype(int), scores))
+    assert by_name["zeros"] == pytest.approx(auc(is_one.astype(int), scores))
+    assert by_name["ignore"] == pytest.approx(auc(is_one[~is_uncertain].astype(int), scores[~is_uncertain]))
+    kept = ~is_uncertain & ~is_blank
+    assert by_name["mentioned"] == pytest.approx(auc(is_one[kept].astype(int), scores[kept]))
+    assert any("depends on what -1 and blank count as" in flag for flag in found["flags"])
