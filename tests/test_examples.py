@@ -43,6 +43,8 @@ find lesions-source/images -name '*.png' | sort | awk '{ print (NR % 2 ? "mole" 
 medcli synth -q --kind ct --patients 2 --size 64 ct
 sed '1s/$/,part/; 2,$s/$/,train/' phantoms/labels.csv > parts.csv
 medcli ingest -q --labels parts.csv phantoms/ -o official.json
+medcli synth -q --kind mri --patients 2 --size 64 mr
+{ echo id,target,score; seq 40 | awk '{ print $1 "," $1 % 2 "," ($1 % 7) / 7 }'; } > val.csv
 """
 
 WEIGHTS = """

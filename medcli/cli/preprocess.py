@@ -45,6 +45,13 @@ RecordsPart = Annotated[
     str | None,
     typer.Option("--part", metavar="I/N", help="Only this part of the records [of a SLURM array]"),
 ]
+Choosing = Annotated[
+    When, typer.Option(help="--denoise and --clahe for every image, or for those that need it")
+]
+Sheet = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.png", help="Write a few images before and after, side by side"),
+]
 PlanOnly = Annotated[
     bool, typer.Option("--plan", help="Print a recipe for --config, by what ingest saw, and stop")
 ]
@@ -100,10 +107,9 @@ def preprocess(
     ),
     clahe_clip: Annotated[float, typer.Option(min=0, help="Its clip limit")] = PreprocessConfig.clahe_clip,
     clahe_tiles: Annotated[int, typer.Option(min=1, help="Its tiles a side")] = PreprocessConfig.clahe_tiles,
-    when: Annotated[
-        When, typer.Option(help="--denoise and --clahe for every image, or for those that need it")
-    ] = PreprocessConfig.when,
+    when: Choosing = PreprocessConfig.when,
     part: RecordsPart = PreprocessConfig.part,
+    sheet: Sheet = PreprocessConfig.sheet,
     plan: PlanOnly = PreprocessConfig.plan,
     key_file: KeyFile = None,
     max_rejects: MaxRejects = PreprocessConfig.max_rejects,

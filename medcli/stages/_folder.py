@@ -53,6 +53,11 @@ class InputFolder:
         return sorted([*names, *self._groups], key=os.fsencode)
 
     @property
+    def files(self) -> list[str]:
+        """Every file by itself, and what is odd."""
+        return sorted([*self.listing.files, *self.odd], key=os.fsencode)
+
+    @property
     def others(self) -> list[str]:
         """Files that are no inputs because of how they are called."""
         return self.listing.others

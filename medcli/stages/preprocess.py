@@ -19,7 +19,7 @@ from medcli.images.recipe import Picture, Prepared, check_recipe
 from medcli.images.recipe import prepare as apply_recipe
 from medcli.progress import SILENT, Progress
 from medcli.stages._parts import Share, choose_share
-from medcli.store.atomic import check_creatable
+from medcli.store.atomic import check_creatable, write_bytes
 from medcli.store.digests import digest_json
 from medcli.store.manifest import Manifest, load
 from medcli.store.sources import Source, read_sources
@@ -55,7 +55,7 @@ def run(config: PreprocessConfig, *, progress: Progress = SILENT) -> Manifest:
     check_recipe(config)
     check_max_rejects(0, num_inputs=0, limit=config.max_rejects)
     share = choose_share(config.part, progress=progress)
-    check_creatable(config.shard, config.output)
+    check_creatable(config.shard, config.output, config.sheet)
     before = _read_source(config, progress=progress)
     jobs = list(_jobs(before, config))
     after = Manifest(
@@ -72,6 +72,10 @@ def run(config: PreprocessConfig, *, progress: Progress = SILENT) -> Manifest:
     num_new = len(after.rejected) - len(before.rejected)
     used = {row.get("volume", row["id"]) for row in after.records}
     assert len(own) == len(used) + num_new
+    if config.sheet and used:
+        from medcli.stages._sheet import make_sheet
+
+        write_bytes(config.sheet, make_sheet(own, kept=sorted(used), num_workers=config.jobs))
     _tell(before, after, progress=progress)
     return after
 

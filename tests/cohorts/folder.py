@@ -38,6 +38,11 @@ class MemoryFolder:
     given: Rows | None = None
 
     @property
+    def files(self) -> list[str]:
+        sliced = [name for group in self.slices.values() for name in group.files]
+        return sorted([name for name in self.inputs if name not in self.slices] + sliced)
+
+    @property
     def others(self) -> list[str]:
         return sorted([*self.tables, *self.contents])
 

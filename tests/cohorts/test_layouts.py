@@ -13,7 +13,7 @@ from medcli.cohorts.layouts import LAYOUTS, Cohort
 from medcli.cohorts.layouts.keys import match_keys, normalize_key, stem
 from medcli.config import IngestConfig, Layout, Task, Unmatched
 from medcli.errors import DataError, UsageError
-from tests.cohorts.folder import MemoryFolder, Rows, table
+from tests.cohorts.folder import MemoryFolder, Rows, Slices, table
 
 
 def read(files: list[str], rows: Rows, **options: Any) -> Cohort:
@@ -283,3 +283,15 @@ def test_the_order_of_rows_changes_nothing_and_nothing_is_lost(
         settled = [entry.path for entry in results[0].entries]
         settled += [refusal.name for refusal in results[0].refusals if refusal.code != "table/no-key"]
         assert sorted(settled) == sorted(inputs)
+
+
+def test_rows_may_name_a_series_or_its_slices() -> None:
+    series = {"ct": Slices("1.2", ["ct/1.dcm", "ct/2.dcm"], ["a", "b"])}
+    folder = MemoryFolder(["ct", "x.png"], slices=series)
+    folder.given = table("path,label\nct,x\nx.png,y")
+    whole = LAYOUTS[Layout.table].read(folder, IngestConfig())
+    assert labels(whole) == {"ct": {"x": 1}, "x.png": {"y": 1}}
+    folder.given = table("path,label\nct/1.dcm,x\nct/2.dcm,y\nx.png,y")
+    apart = LAYOUTS[Layout.table].read(folder, IngestConfig())
+    assert labels(apart) == {"ct/1.dcm": {"x": 1}, "ct/2.dcm": {"y": 1}, "x.png": {"y": 1}}
+    assert not apart.refusals

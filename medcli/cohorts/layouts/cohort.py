@@ -56,6 +56,10 @@ class Folder(Protocol):
         """
 
     @property
+    def files(self) -> list[str]:
+        """What may be an image, every file by itself, also the slices of series; sorted by bytes."""
+
+    @property
     def others(self) -> list[str]:
         """Files that are no inputs because of how they are called: tables, lists, XML; sorted by bytes."""
 

@@ -48,35 +48,46 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
     """
     table = folder.labels()
     assert table is not None, "the stage refuses this layout without --labels"
-    files = folder.inputs
     columns = _find_columns(config, table)
     cohort = Cohort(columns.labels.task, [])
     rows = _group_rows(table, columns, cohort)
+    if config.labels_only:
+        _admit_rows(cohort, rows, columns)
+        return cohort
     masks = {
         normalize_key(row[columns.mask])
         for group in rows.values()
         for row in group
         if columns.mask is not None
     }
-    matching = match_keys(rows, [path for path in files if path not in masks])
-    if rows and files and not matching.files and not config.labels_only:
+    files, matching = _match(folder, rows, masks)
+    if rows and files and not matching.files:
         raise DataError(
             f"no row of the table has a file below the folder (column {config.key!r})",
             hint="--key names the column with paths, file names, or file names without extension",
         )
-    if config.labels_only:
-        _admit_rows(cohort, rows, columns)
-        return cohort
     cohort.notes.append(f"rows are matched to files by {matching.rule}")
-    known = frozenset(files)
+    known = frozenset(folder.files)
     for key, group in rows.items():
         if key in matching.files:
             _admit(cohort, matching.files[key], group, columns=columns, files=known)
-    _settle_unmatched(cohort, rows, matching, [path for path in files if path not in masks], config.unmatched)
+    _settle_unmatched(cohort, rows, matching, files, config.unmatched)
     _note_unused_classes(cohort)
     cohort.entries.sort(key=lambda entry: entry.path)
     cohort.refusals.sort(key=lambda refusal: (refusal.name, refusal.code))
     return cohort
+
+
+def _match(folder: Folder, rows: dict[str, list[list[str]]], masks: set[str]) -> tuple[list[str], Matching]:
+    """Inputs without masks, and which row is of which; slices by themselves where rows name those."""
+    inputs = [path for path in folder.inputs if path not in masks]
+    matching = match_keys(rows, inputs)
+    if folder.series():
+        files = [path for path in folder.files if path not in masks]
+        by_file = match_keys(rows, files)
+        if len(by_file.files) > len(matching.files):
+            return files, by_file
+    return inputs, matching
 
 
 def _find_columns(config: IngestConfig, table: Rows) -> _Columns:
