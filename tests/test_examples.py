@@ -116,7 +116,7 @@ def test_examples_of_the_help_texts_run(furnished: Path, tmp_path: Path, name: s
     assert done.returncode in (0, 3), f"{shlex.quote(line)}\n{done.stderr}"
 
 
-INPUTS = {"phantoms", "in", "folders", "lesions-source", "ct", "t.csv", ".bin"}
+INPUTS = {"phantoms", "in", "folders", "lesions-source", "ct", "mr", "parts.csv", "t.csv", ".bin"}
 SMALL = {"SIZE": "64", "MODEL": "resnet10t", "EPOCHS": "2"}
 ARTEFACTS = ("out.h5", "run/model.safetensors", "run/predictions-test.h5", "report/report.html", "maps.h5")
 
