@@ -1,0 +1,92 @@
+"""What a difference allows one to claim: superiority, equivalence, non-inferiority, with a margin set before.
+
+Reference: Piaggio et al. (CONSORT), JAMA 2012; 308:2594; Schuirmann, Journal of Pharmacokinetics and
+Biopharmaceutics 1987; 15:657 (two one-sided tests); Chen, Petrick & Sahiner, Academic Radiology 2012.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from scipy.special import ndtr, stdtr
+
+from medcli.errors import UsageError
+from medcli.quantity import Quantity
+
+VERDICTS = (
+    "superior",
+    "inferior",
+    "equivalent",
+    "non-inferior",
+    "not shown to be non-inferior",
+    "no claim",
+)
+
+
+def judge(difference: Quantity, *, margin: float | None, higher_is_better: bool = True) -> dict[str, Any]:
+    """Claims that the interval of a difference (new less old) supports, and one-sided p-values.
+
+    The verdict is the first that holds: superior or inferior (the interval leaves out 0), equivalent (it lies
+    within the margin on both sides), non-inferior (it lies above minus the margin). A difference may be both
+    inferior and non-inferior: `claims` lists all.
+
+    Args:
+        difference: With its two-sided interval; with `df` the tests use Student's t.
+        margin: The largest loss that does not matter, above 0, chosen before; None asks only for superiority.
+        higher_is_better: False for errors such as the Brier score.
+
+    Returns:
+        `verdict`, `claims`, `margin`, `p` (`superiority`, `inferiority`, `noninferiority`, `equivalence`) and
+        `reason`, which says why there is no claim.
+    """
+    if margin is not None and not (margin > 0 and math.isfinite(margin)):
+        raise UsageError(f"the margin is {margin:g}, it must be above 0")
+    tails = dict.fromkeys(("superiority", "inferiority", "noninferiority", "equivalence"))
+    result: dict[str, Any] = {
+        "verdict": "no claim",
+        "claims": [],
+        "margin": margin,
+        "p": tails,
+        "reason": None,
+    }
+    if difference["ci"] is None:
+        reason = difference["reason"] or "the difference has no interval"
+        return {**result, "reason": reason}
+    sign = 1 if higher_is_better else -1
+    low, high = sorted(sign * edge for edge in difference["ci"])
+    claims = []
+    if low > 0:
+        claims.append("superior")
+    if high < 0:
+        claims.append("inferior")
+    if margin is not None:
+        if low > -margin and high < margin:
+            claims.append("equivalent")
+        if low > -margin:
+            claims.append("non-inferior")
+    otherwise = "no claim" if margin is None else "not shown to be non-inferior"
+    return {
+        **result,
+        "verdict": claims[0] if claims else otherwise,
+        "claims": claims,
+        "p": _tails(sign * difference["estimate"], difference, margin),
+    }
+
+
+def _tails(estimate: float, difference: Quantity, margin: float | None) -> dict[str, float | None]:
+    se, df = difference["se"], difference.get("df")
+    if not se:
+        return dict.fromkeys(("superiority", "inferiority", "noninferiority", "equivalence"))
+
+    def below(value: float) -> float:
+        return float(ndtr(value) if df is None else stdtr(df, value))
+
+    upper = None if margin is None else below(-(estimate + margin) / se)
+    lower = None if margin is None else below((estimate - margin) / se)
+    return {
+        "superiority": below(-estimate / se),
+        "inferiority": below(estimate / se),
+        "noninferiority": upper,
+        "equivalence": None if upper is None or lower is None else max(upper, lower),
+    }

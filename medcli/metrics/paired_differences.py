@@ -1,0 +1,94 @@
+"""Difference of any metric between two models on the same images, by resampling their patients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from medcli.metrics.bootstrap import Resamples, bootstrap_p, describe, percentile_interval, standard_error
+from medcli.quantity import Quantity, hypothesis_test, quantity, undefined, with_test
+
+Metric = Callable[[np.ndarray], np.ndarray]
+
+
+def metric_difference(
+    first: Metric,
+    second: Metric,
+    *,
+    name: str,
+    resamples: Resamples,
+    n: int,
+    n_clusters: int,
+    level: float,
+    threads: int = 1,
+) -> Quantity:
+    """Metric of one model less that of another, with a percentile interval of resampled patients.
+
+    Both are evaluated on the same resamples. Ranks come from `rank_metric`, ratios of counts (F1,
+    sensitivity, accuracy, Brier score) from `sum_metric`.
+
+    Args:
+        first: From how often each patient is drawn, [resamples, patients], to values [resamples].
+        second: The same of the other model.
+        name: What the metric is called.
+        resamples: Of the patients.
+        n: Images.
+        n_clusters: Their patients.
+
+    Returns:
+        A quantity with `values` (of each model) and `test`.
+    """
+    everyone = np.ones((1, resamples.num_clusters), dtype=np.uint8)
+    own = [float(metric(everyone)[0]) for metric in (first, second)]
+    method = f"difference of {name}"
+    if not np.isfinite(own).all():
+        none = undefined(f"{name} is undefined for a model", method=method, n=n, n_clusters=n_clusters)
+        return {**none, "values": [value if np.isfinite(value) else None for value in own]}
+    values = resamples.evaluate(lambda counts: first(counts) - second(counts), threads=threads)
+    estimate, interval = own[0] - own[1], percentile_interval(values, level=level)
+    told = describe(values, kind="percentile")
+    value = quantity(
+        estimate,
+        ci=interval,
+        level=level,
+        se=standard_error(values),
+        method=f"{method}, {told['method']}",
+        n=n,
+        n_clusters=n_clusters,
+        reason=None if interval else "resamples of patients do not vary, or are undefined",
+    )
+    p = 1.0 if interval is None and estimate == 0 else bootstrap_p(values)
+    test = hypothesis_test("bootstrap over patients, no difference", statistic=None, p=p)
+    return with_test({**value, "values": own, "defined": told["defined"]}, test)
+
+
+def rank_metric(kernel: Callable[..., np.ndarray], *arguments: np.ndarray) -> Metric:
+    """A metric of `resampling_kernels` with its sorted images, as `metric_difference` wants it."""
+
+    def metric(counts: np.ndarray) -> np.ndarray:
+        return kernel(*arguments, counts)
+
+    return metric
+
+
+def sum_metric(per_patient: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]) -> Metric:
+    """A metric that is a function of sums over patients.
+
+    Args:
+        per_patient: What each patient adds to every sum, float [patients, sums].
+        statistic: From sums [resamples, sums] to values [resamples].
+    """
+
+    def metric(counts: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return statistic(counts.astype(float) @ per_patient)
+
+    return metric
+
+
+def patient_sums(columns: list[np.ndarray], clusters: np.ndarray, *, num_clusters: int) -> np.ndarray:
+    """Sums of image-wise numbers by patient, [patients, columns]."""
+    return np.stack(
+        [np.bincount(clusters, np.asarray(column, dtype=float), num_clusters) for column in columns], axis=1
+    )

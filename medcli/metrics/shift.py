@@ -1,0 +1,170 @@
+"""Whether new images, or their scores, come from another distribution than the old ones."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.special import chdtrc, kolmogi, kolmogorov
+
+from medcli.quantity import TestResult, hypothesis_test
+
+# What practitioners read off the population stability index; it has no theory behind it.
+PSI_WORDS = ((0.1, "no relevant shift"), (0.25, "moderate shift"), (math.inf, "large shift"))
+
+
+def kolmogorov_smirnov(
+    first: np.ndarray, second: np.ndarray, *, first_clusters: np.ndarray, second_clusters: np.ndarray
+) -> TestResult:
+    """Largest distance between two distributions of a number.
+
+    Where patients repeat, the p-value is asymptotic at the number of patients and not of images, which is
+    conservative when a patient's images differ; otherwise it is exact for few images.
+
+    Args:
+        first: Values of one set, float [images]; NaN is left out.
+        second: Of the other.
+        first_clusters: Patient of each image.
+        second_clusters: Of the other.
+
+    Reference: Smirnov, Annals of Mathematical Statistics 1948; 19:279.
+    """
+    keep_1, keep_2 = ~np.isnan(first), ~np.isnan(second)
+    a, b = np.sort(np.asarray(first, dtype=float)[keep_1]), np.sort(np.asarray(second, dtype=float)[keep_2])
+    name = "Kolmogorov-Smirnov"
+    if len(a) == 0 or len(b) == 0:
+        return hypothesis_test(name, statistic=None, p=None, reason="a set has no value")
+    points = np.concatenate([a, b])
+    heights = [np.searchsorted(values, points, side="right") / len(values) for values in (a, b)]
+    distance = float(np.abs(heights[0] - heights[1]).max())
+    sizes = [
+        len(np.unique(np.asarray(clusters)[keep]))
+        for clusters, keep in ((first_clusters, keep_1), (second_clusters, keep_2))
+    ]
+    effective = sizes[0] * sizes[1] / sum(sizes)
+    if sizes == [len(a), len(b)]:
+        from scipy.stats import ks_2samp
+
+        p = float(ks_2samp(a, b).pvalue)
+    else:
+        p = float(kolmogorov(math.sqrt(effective) * distance))
+    return {
+        **hypothesis_test(name, statistic=distance, p=p),
+        "noticeable": float(kolmogi(0.05)) / math.sqrt(effective),
+    }
+
+
+def chi_square(first: np.ndarray, second: np.ndarray) -> TestResult:
+    """Whether two sets share their frequencies of categories (such as sex, device or called class).
+
+    Args:
+        first: Counts of one set, [categories]; of patients where they repeat.
+        second: Of the other, in the same order.
+
+    Returns:
+        A test with `cramers_v`, from 0 (alike) to 1, and `fewest_expected`.
+
+    Reference: Pearson, Philosophical Magazine 1900; Cramer 1946, section 21.9.
+    """
+    table = np.array([first, second], dtype=float)
+    table = table[:, table.sum(axis=0) > 0]
+    name = "chi-square of homogeneity"
+    if table.shape[1] < 2 or not (table.sum(axis=1) > 0).all():
+        reason = "a set is empty" if not (table.sum(axis=1) > 0).all() else "there is only one category"
+        return hypothesis_test(name, statistic=None, p=None, reason=reason)
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    statistic, df = float(np.sum((table - expected) ** 2 / expected)), table.shape[1] - 1
+    result = hypothesis_test(name, statistic=statistic, df=df, p=float(chdtrc(df, statistic)))
+    fewest = float(expected.min())
+    return {
+        **result,
+        "cramers_v": math.sqrt(statistic / table.sum()),
+        "fewest_expected": fewest,
+        "flags": [f"an expected count is {fewest:.1f}, below 5"] if fewest < 5 else [],
+    }
+
+
+def population_stability_index(
+    reference: np.ndarray, values: np.ndarray, *, num_bins: int = 10, floor: float = 1e-4
+) -> dict[str, Any]:
+    """Sum over bins of (new share - old share) times the logarithm of their ratio.
+
+    Bins are quantiles of the reference; equal quantiles are merged. Empty bins count as a share of `floor`.
+
+    Args:
+        reference: Old values, float [images].
+        values: New values.
+
+    Returns:
+        `psi`, `verdict` in the words of practice, `expected_by_chance` ((bins - 1) (1/n + 1/m)) and `bins`.
+
+    Reference: Yurdakul & Naranjo, Journal of Risk Model Validation 2020; 14:89 (its distribution).
+    """
+    old, new = (np.asarray(v, dtype=float)[~np.isnan(v)] for v in (reference, values))
+    if len(old) == 0 or len(new) == 0:
+        return {
+            "psi": None,
+            "verdict": None,
+            "expected_by_chance": None,
+            "bins": 0,
+            "reason": "a set is empty",
+        }
+    edges = np.unique(np.quantile(old, np.arange(1, num_bins) / num_bins))
+    shares = [
+        np.bincount(np.searchsorted(edges, v, side="left"), minlength=len(edges) + 1) / len(v)
+        for v in (old, new)
+    ]
+    first, second = (np.maximum(share, floor) for share in shares)
+    psi = float(np.sum((second - first) * np.log(second / first)))
+    return {
+        "psi": psi,
+        "verdict": next(word for limit, word in PSI_WORDS if psi < limit),
+        "expected_by_chance": len(edges) * (1 / len(old) + 1 / len(new)),
+        "bins": len(edges) + 1,
+        "reason": None,
+    }
+
+
+def black_box_shift(
+    source_labels: np.ndarray, source_calls: np.ndarray, target_calls: np.ndarray, *, num_classes: int
+) -> dict[str, Any]:
+    """New prevalences of classes from calls alone, if only the prevalences changed (BBSE).
+
+    Solves (confusion on the source) times weights = (calls on the target).
+
+    Args:
+        source_labels: True class, int [images of the source].
+        source_calls: Called class of the same images.
+        target_calls: Called class, int [images of the target].
+        num_classes: How many classes there are.
+
+    Returns:
+        `weights` (new over old prevalence), `prevalence` of the target, `source`, `condition` of the
+        confusion, `test` (whether calls are as frequent as on the source), `reason` if it cannot be solved.
+
+    Reference: Lipton, Wang & Smola, ICML 2018.
+    """
+    joint = np.bincount(source_calls * num_classes + source_labels, minlength=num_classes**2)
+    confusion = joint.reshape(num_classes, num_classes) / max(1, len(source_labels))
+    old_calls = np.bincount(source_calls, minlength=num_classes)
+    new_calls = np.bincount(target_calls, minlength=num_classes)
+    test = chi_square(old_calls, new_calls)
+    source = confusion.sum(axis=0)
+    result: dict[str, Any] = {"test": test, "source": source.tolist()}
+    none = {"weights": None, "prevalence": None, "condition": None}
+    if len(target_calls) == 0 or not (source > 0).all():
+        reason = "no target image" if len(target_calls) == 0 else "a class does not occur in the source"
+        return {**result, **none, "reason": reason}
+    condition = float(np.linalg.cond(confusion))
+    if not condition < 1e6:
+        return {**result, **none, "condition": None, "reason": "calls do not tell the classes apart"}
+    weights = np.clip(np.linalg.solve(confusion, new_calls / len(target_calls)), 0, None)
+    prevalence = weights * source
+    return {
+        **result,
+        "weights": weights.tolist(),
+        "prevalence": (prevalence / prevalence.sum()).tolist(),
+        "condition": condition,
+        "reason": None,
+    }

@@ -1,0 +1,314 @@
+"""Comparing models, groups and sites: against published examples, brute force, and what must not change."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medcli.errors import UsageError
+from medcli.metrics.bootstrap import Resamples, bootstrap_aucs, ranking
+from medcli.metrics.delong_tests import delong_test
+from medcli.metrics.heterogeneity import (
+    cochran_q,
+    equalised_odds,
+    gap,
+    gaps_from_reference,
+    largest_gap,
+    permutation_test,
+    too_few,
+)
+from medcli.metrics.intervals import proportion
+from medcli.metrics.mcnemar import clustered_mcnemar, mcnemar_test, newcombe_paired, paired_proportions
+from medcli.metrics.noninferiority import judge
+from medcli.metrics.paired_differences import metric_difference, patient_sums, rank_metric, sum_metric
+from medcli.metrics.resampling_kernels import areas
+from medcli.metrics.shift import (
+    black_box_shift,
+    chi_square,
+    kolmogorov_smirnov,
+    population_stability_index,
+)
+from medcli.quantity import quantity, undefined
+
+
+def pairs(both, only_first, only_second, neither):
+    times = [both, only_first, only_second, neither]
+    return np.repeat([True, True, False, False], times), np.repeat([True, False, True, False], times)
+
+
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "wanted"),
+    # Fagerland, Lydersen & Laake 2013: Bentur 2009, Cavo 2012, Ezra 2010.
+    [(1, 7, 0.0391), (6, 16, 0.0347), (25, 2, 0.000003)],
+)
+def test_mid_p_of_published_pairs(only_first, only_second, wanted):
+    assert mcnemar_test(only_first, only_second)["p"] == pytest.approx(wanted, abs=5e-5)
+    assert mcnemar_test(only_second, only_first)["p"] == pytest.approx(wanted, abs=5e-5)
+
+
+def test_kinds_of_mcnemar():
+    assert mcnemar_test(6, 16, kind="exact")["p"] == pytest.approx(0.0525, abs=5e-5)
+    assert mcnemar_test(6, 16, kind="asymptotic")["statistic"] == pytest.approx(100 / 22)
+    assert mcnemar_test(0, 0)["p"] == 1
+    # Equal counts: one less half the chance of exactly these.
+    assert mcnemar_test(1, 1)["p"] == pytest.approx(1 - 0.5 * 0.5)
+
+
+def test_paired_difference_of_newcombe():
+    # Newcombe 1998, Statistics in Medicine 17:2635, table II, method 10.
+    assert newcombe_paired(*pairs(36, 12, 2, 0), level=0.95) == pytest.approx((0.0569, 0.3404), abs=5e-5)
+    found = paired_proportions(*pairs(36, 12, 2, 0), np.arange(50), level=0.95)
+    assert found["estimate"] == pytest.approx(0.2)
+    assert found["discordant"] == [12, 2]
+    assert found["test"]["test"] == "McNemar mid-p"
+
+
+def test_repeated_patients_change_the_test():
+    first, second = pairs(20, 12, 4, 14)
+    once = paired_proportions(first, second, np.arange(50), level=0.95)
+    twice = paired_proportions(np.tile(first, 2), np.tile(second, 2), np.tile(np.arange(50), 2), level=0.95)
+    assert twice["estimate"] == once["estimate"]
+    assert twice["se"] == pytest.approx(once["se"])
+    assert "Obuchowski" in twice["test"]["test"]
+    # Without repeats Obuchowski's statistic is McNemar's.
+    alone = clustered_mcnemar(first, second, np.arange(50))
+    assert alone["statistic"] == pytest.approx(mcnemar_test(12, 4, kind="asymptotic")["statistic"])
+    assert clustered_mcnemar(np.tile(first, 2), np.tile(second, 2), np.tile(np.arange(50), 2))[
+        "p"
+    ] == pytest.approx(alone["p"])
+    none = paired_proportions(first[:0], second[:0], np.zeros(0), level=0.95)
+    assert none["estimate"] is None
+
+
+def sample(seed=0, patients=120):
+    generator = np.random.default_rng(seed)
+    clusters = np.repeat(np.arange(patients), 2)
+    targets = (generator.random(patients) < 0.4)[clusters].astype(float)
+    shared = generator.normal(size=patients)[clusters]
+    scores = [shared + 1.2 * targets + generator.normal(size=2 * patients) for _ in range(2)]
+    return targets, scores[0] + 0.8 * targets, scores[1], clusters
+
+
+def test_differences_of_ranks_agree_with_delong():
+    targets, first, second, clusters = sample()
+    orders = [ranking(targets, scores, clusters) for scores in (first, second)]
+    metrics = [rank_metric(areas, o.owners, o.positive, o.is_last) for o in orders]
+    resamples = Resamples(120, 3, 4000)
+    found = metric_difference(*metrics, name="AUC", resamples=resamples, n=240, n_clusters=120, level=0.95)
+    wanted = delong_test(targets, first, second, clusters, level=0.95)
+    assert found["estimate"] == pytest.approx(wanted["estimate"])
+    assert found["se"] == pytest.approx(wanted["se"], rel=0.08)
+    assert found["ci"] == pytest.approx(wanted["ci"], abs=0.01)
+    assert found["values"] == pytest.approx(wanted["aucs"])
+    both = bootstrap_aucs(orders, resamples)
+    assert found["se"] == pytest.approx(np.std(both[:, 0] - both[:, 1], ddof=1))
+    same = metric_difference(
+        metrics[0], metrics[0], name="AUC", resamples=resamples, n=240, n_clusters=120, level=0.95
+    )
+    assert (same["estimate"], same["ci"], same["test"]["p"]) == (0, None, 1)
+
+
+def test_differences_of_counts_resample_their_sums():
+    targets, first, second, clusters = sample()
+
+    def accuracy(sums):
+        return sums[:, 0] / sums[:, 1]
+
+    metrics = []
+    for scores in (first, second):
+        right = (scores >= 0.6) == targets
+        sums = patient_sums([right, np.ones(240)], clusters, num_clusters=120)
+        metrics.append(sum_metric(sums, accuracy))
+    found = metric_difference(
+        *metrics, name="accuracy", resamples=Resamples(120, 3, 4000), n=240, n_clusters=120, level=0.95
+    )
+    wanted = paired_proportions((first >= 0.6) == targets, (second >= 0.6) == targets, clusters, level=0.95)
+    assert found["estimate"] == pytest.approx(wanted["estimate"])
+    assert found["se"] == pytest.approx(wanted["se"], rel=0.05)
+
+    def nothing(counts):
+        return np.full(len(counts), np.nan)
+
+    none = metric_difference(
+        metrics[0], nothing, name="F1", resamples=Resamples(120, 3), n=240, n_clusters=120, level=0.95
+    )
+    assert none["estimate"] is None
+    assert none["values"][1] is None
+
+
+def difference(low, high, se=0.01):
+    return quantity((low + high) / 2, ci=(low, high), level=0.95, se=se, method="", n=9, n_clusters=9)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict", "claims"),
+    [
+        (0.01, 0.03, "superior", ["superior", "equivalent", "non-inferior"]),
+        (0.01, 0.09, "superior", ["superior", "non-inferior"]),
+        (-0.03, -0.01, "inferior", ["inferior", "equivalent", "non-inferior"]),
+        (-0.09, -0.01, "inferior", ["inferior"]),
+        (-0.02, 0.02, "equivalent", ["equivalent", "non-inferior"]),
+        (-0.02, 0.08, "non-inferior", ["non-inferior"]),
+        (-0.08, 0.02, "not shown to be non-inferior", []),
+        (-0.05, 0.02, "not shown to be non-inferior", []),
+    ],
+)
+def test_claims_follow_from_the_interval(low, high, verdict, claims):
+    found = judge(difference(low, high), margin=0.05)
+    assert (found["verdict"], found["claims"]) == (verdict, claims)
+    turned = judge(difference(-high, -low), margin=0.05, higher_is_better=False)
+    assert turned["claims"] == claims
+
+
+@given(st.floats(-0.2, 0.2), st.floats(0.001, 0.1))
+def test_one_sided_p_values_agree_with_the_interval(estimate, se):
+    half = 1.959963984540054 * se
+    found = judge(difference(estimate - half, estimate + half, se=se), margin=0.05)
+    assert (found["p"]["superiority"] < 0.025) == ("superior" in found["claims"])
+    assert (found["p"]["inferiority"] < 0.025) == ("inferior" in found["claims"])
+    assert (found["p"]["noninferiority"] < 0.025) == ("non-inferior" in found["claims"])
+    assert (found["p"]["equivalence"] < 0.025) == ("equivalent" in found["claims"])
+
+
+def test_no_interval_no_claim_and_no_margin_after_the_fact():
+    found = judge(undefined("no positive case", method="", n=3, n_clusters=3), margin=0.05)
+    assert (found["verdict"], found["reason"]) == ("no claim", "no positive case")
+    assert judge(difference(-0.02, 0.02), margin=None)["verdict"] == "no claim"
+    with pytest.raises(UsageError, match="margin"):
+        judge(difference(-0.02, 0.02), margin=0)
+
+
+def test_heterogeneity_worked_by_hand():
+    # Two estimates 1 and 3 with errors 1: mean 2, Q = 2, one degree of freedom, half of it no chance.
+    found = cochran_q([1.0, 3.0], [1.0, 1.0])
+    assert found["pooled"] == 2
+    assert found["test"]["statistic"] == pytest.approx(2)
+    assert found["test"]["p"] == pytest.approx(0.157299207, rel=1e-6)
+    assert found["i_squared"] == pytest.approx(0.5)
+    assert found["tau_squared"] == pytest.approx(1)
+    same = cochran_q([0.8, 0.8, 0.8], [0.02, 0.03, 0.04], scale="logit")
+    assert same["pooled"] == pytest.approx(0.8)
+    assert same["test"]["p"] == pytest.approx(1)
+    assert cochran_q([0.8], [0.1])["test"]["p"] is None
+    assert cochran_q([0.8, 1.0], [0.1, 0.1], scale="logit")["test"]["reason"]
+
+
+def shares(counts):
+    return {
+        name: proportion(np.arange(size) < x, np.arange(size), level=0.95)
+        for name, (x, size) in counts.items()
+    }
+
+
+def test_gaps_between_groups():
+    groups = shares({"F": (56, 70), "M": (48, 80)})
+    found = gap(groups["F"], groups["M"], level=0.95)
+    # Square and add of Wilson's intervals is Newcombe's method 10.
+    assert found["ci"] == pytest.approx([0.0524, 0.3339], abs=5e-5)
+    every = gaps_from_reference(
+        {**groups, "O": undefined("no positive case", method="", n=0, n_clusters=0)}, level=0.95
+    )
+    assert every["reference"] == "M"
+    assert every["gaps"]["F"]["estimate"] == found["estimate"]
+    assert every["gaps"]["F"]["test"]["p_holm"] == every["gaps"]["F"]["test"]["p"]
+    assert every["gaps"]["O"]["reason"] == "a group has none: no positive case"
+    odds = equalised_odds(groups, shares({"F": (9, 10), "M": (7, 10)}))
+    assert odds["equalised_odds_gap"] == pytest.approx(0.2)
+    assert equalised_odds(groups, {})["equalised_odds_gap"] is None
+    assert largest_gap([0.5, None, 0.8]) == pytest.approx(0.3)
+    assert largest_gap([0.5, None]) is None
+
+
+def test_few_patients_are_listed_not_tested():
+    targets = np.array([1] * 12 + [0] * 30)
+    assert too_few(targets, np.arange(42)) is None
+    assert "positive" in too_few(targets, np.arange(42) // 2)
+    assert "negative" in too_few(1 - targets, np.arange(42) // 2)
+
+
+def test_permuted_groups_keep_patients_whole_and_find_a_planted_gap():
+    generator = np.random.default_rng(5)
+    clusters = np.repeat(np.arange(150), 3)
+    groups = (np.arange(150) % 3)[clusters]
+    quality = generator.normal(size=150)[clusters] + generator.normal(size=450)
+    seen = []
+
+    def worst(codes, values):
+        seen.append(codes)
+        return largest_gap([values[codes == k].mean() for k in np.unique(codes)])
+
+    level = permutation_test(groups, clusters, lambda codes: worst(codes, quality), seed=1, permutations=300)
+    assert level["p"] > 0.05
+    for codes in seen[1:]:
+        assert (codes.reshape(150, 3) == codes.reshape(150, 3)[:, :1]).all()
+        assert np.bincount(codes).tolist() == [150, 150, 150]
+    tilted = permutation_test(
+        groups, clusters, lambda codes: worst(codes, quality + 2 * (groups == 1)), seed=1, permutations=300
+    )
+    assert tilted["p"] < 0.01
+    assert tilted["statistic"] > tilted["null"]
+    assert permutation_test(groups, clusters, lambda codes: None, seed=1)["reason"]
+    # A patient in two groups takes both along.
+    mixed = np.tile([0, 1, 1], 150)
+    mixed[:3] = 0
+    found = permutation_test(mixed, clusters, lambda codes: worst(codes, quality), seed=2, permutations=20)
+    assert found["p"] is not None
+    assert all(np.bincount(codes).tolist() == np.bincount(mixed).tolist() for codes in seen[-20:])
+
+
+def test_distances_of_distributions():
+    generator = np.random.default_rng(2)
+    old, new = generator.normal(size=300), generator.normal(0.5, size=200)
+    options = {"first_clusters": np.arange(300), "second_clusters": np.arange(200)}
+    found = kolmogorov_smirnov(old, new, **options)
+    points = np.concatenate([old, new])
+    wanted = max(abs(np.mean(old <= x) - np.mean(new <= x)) for x in points)
+    assert found["statistic"] == pytest.approx(wanted)
+    assert found["p"] < 0.001
+    fewer = kolmogorov_smirnov(
+        old, new, first_clusters=np.arange(300) // 10, second_clusters=np.arange(200) // 10
+    )
+    assert fewer["statistic"] == found["statistic"]
+    assert fewer["p"] > found["p"]
+    assert kolmogorov_smirnov(old[:0], new, first_clusters=old[:0], second_clusters=new)["p"] is None
+
+
+def test_chi_square_worked_by_hand():
+    found = chi_square(np.array([10, 20, 0]), np.array([20, 10, 0]))
+    assert found["statistic"] == pytest.approx(20 / 3)
+    assert found["df"] == 1
+    assert found["cramers_v"] == pytest.approx(1 / 3)
+    assert chi_square(np.array([5, 0]), np.array([7, 0]))["reason"] == "there is only one category"
+    assert chi_square(np.array([0, 0]), np.array([7, 3]))["reason"] == "a set is empty"
+
+
+def test_population_stability_worked_by_hand():
+    old = np.arange(100.0)
+    found = population_stability_index(old, old[:50], num_bins=2)
+    # Shares 1/2, 1/2 against 1 and nothing, which counts as 1e-4.
+    wanted = 0.5 * np.log(2) + (1e-4 - 0.5) * np.log(1e-4 / 0.5)
+    assert found["psi"] == pytest.approx(wanted)
+    assert found["verdict"] == "large shift"
+    assert population_stability_index(old, old)["psi"] == pytest.approx(0)
+    assert population_stability_index(old[:0], old)["psi"] is None
+
+
+def test_black_box_shift_finds_planted_prevalences():
+    generator = np.random.default_rng(4)
+    confusion = np.array([[0.8, 0.15, 0.05], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
+
+    def calls(labels):
+        return (confusion[labels].cumsum(axis=1) < generator.random((len(labels), 1))).sum(axis=1)
+
+    source = generator.choice(3, size=20_000, p=[0.6, 0.3, 0.1])
+    target = generator.choice(3, size=20_000, p=[0.2, 0.3, 0.5])
+    found = black_box_shift(source, calls(source), calls(target), num_classes=3)
+    assert found["prevalence"] == pytest.approx([0.2, 0.3, 0.5], abs=0.02)
+    assert found["weights"] == pytest.approx([1 / 3, 1, 5], rel=0.1)
+    assert found["test"]["p"] < 1e-6
+    useless = black_box_shift(source, np.zeros(20_000, dtype=int), calls(target), num_classes=3)
+    assert useless["weights"] is None
+    assert useless["reason"] == "calls do not tell the classes apart"
+    assert black_box_shift(source, calls(source), source[:0], num_classes=3)["reason"] == "no target image"
