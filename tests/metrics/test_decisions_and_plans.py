@@ -1,4 +1,4 @@
-"""Net benefit, several classes, sample sizes: worked by hand, against R, and against the intervals they plan."""
+"""Net benefit, several classes, sample sizes: by hand, against R, and against the intervals they plan."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_two_classes_of_hand_and_till_are_the_plain_area():
     found = hand_till_auc(labels, scores, np.arange(90), level=0.95)
     each = one_versus_rest(labels, scores, np.arange(90), level=0.95)
     assert found["estimate"] == pytest.approx(each["classes"][1]["estimate"])
-    # Only the factors n / (n - 1) differ: here both classes are positives of one pair, negatives of the other.
+    # Only the factors n / (n - 1) differ: both classes are positives of one pair, negatives of the other.
     assert found["se"] == pytest.approx(each["classes"][1]["se"], rel=0.01)
 
 
