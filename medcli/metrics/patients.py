@@ -24,3 +24,8 @@ def _key(record: dict[str, Any]) -> tuple[str, str]:
         if record.get(name):
             return name, record[name]
     raise AssertionError("a record has an id")
+
+
+def compact_codes(codes: np.ndarray) -> np.ndarray:
+    """The same grouping, numbered from 0 without gaps."""
+    return np.unique(codes, return_inverse=True)[1].astype(np.int64)

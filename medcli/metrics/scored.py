@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+
+from medcli.metrics.patients import compact_codes
 
 
 @dataclass(frozen=True)
@@ -59,3 +61,17 @@ class Scored:
     def per_patient(self, is_counted: np.ndarray) -> np.ndarray:
         """How many of the marked images each patient has."""
         return np.bincount(self.clusters[is_counted], minlength=self.num_clusters)
+
+    def subset(self, rows: np.ndarray) -> Scored:
+        """The marked (or numbered) images alone; patients who have none of them are no longer counted.
+
+        Thresholds stay those of all: they were chosen before.
+        """
+        return replace(
+            self,
+            targets=self.targets[rows],
+            ranks=self.ranks[rows],
+            before=None if self.before is None else self.before[rows],
+            after=None if self.after is None else self.after[rows],
+            clusters=compact_codes(self.clusters[rows]),
+        )
