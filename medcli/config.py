@@ -195,9 +195,12 @@ class AttributionMethod(StrEnum):
 
 
 class Part(StrEnum):
+    """`external` is what `split --external` set aside before anything was drawn."""
+
     train = "train"
     val = "val"
     test = "test"
+    external = "external"
     all = "all"
 
 
@@ -301,6 +304,7 @@ class SplitConfig:
     output: Path | None = place()
     by: SplitBy = SplitBy.patient
     official: bool = False
+    external: tuple[str, ...] = ()
     shares: tuple[float, float, float] = (80, 10, 10)
     seed: int = 0
 

@@ -14,6 +14,7 @@ from medcli.config import SplitBy, SplitConfig
 EXAMPLES = [
     ("80-10-10 by patient", "medcli split cohort.json -o splits.json"),
     ("the parts that a published set names", "medcli split --official official.json -o splits.json"),
+    ("a site that is never trained on", "medcli split --external site=site-b cohort.json -o splits.json"),
     ("other shares, from a shard", "medcli split --shares 70,15,15 out.h5 -o splits.json"),
 ]
 
@@ -31,6 +32,9 @@ def split(
     official: Annotated[
         bool, typer.Option("--official", help="Keep the parts that the source names")
     ] = SplitConfig.official,
+    external: Annotated[
+        list[str], typer.Option(metavar="FIELD=VALUE[,VALUE]", help="Set these aside as part external; again")
+    ] = SplitConfig.external,  # type: ignore[assignment]
     shares: Shares = SplitConfig.shares,
     seed: Seed = SplitConfig.seed,
 ) -> None:
@@ -42,6 +46,9 @@ def split(
     Files with the same bytes and images with the same pixels count as one patient's. With --official
     the parts are those that ingest found in the source; where it names no validation part, one is taken
     from training by patient. Parts that overlap are refused.
+
+    --external sets records aside before anything is drawn, by any field (site, device, a kept column): train
+    never sees the part `external`, predict and evaluate take it with --part external.
     """
     config = SplitConfig(**locals())
     if planned_only(config):

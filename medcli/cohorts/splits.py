@@ -167,6 +167,8 @@ def split_evidence(
 ) -> dict[str, Any]:
     """What shows that a split is sound: overlaps (none), sizes, and how far each class is from its share.
 
+    A part beside train, val and test, such as `external`, has no share: it is counted under its own name.
+
     Raises:
         GateError: If something is in two parts.
     """
@@ -174,9 +176,10 @@ def split_evidence(
     wanted = dict(zip(PARTS, check_shares(shares), strict=True))
     part_of = {identity: part for part, ids in parts.items() for identity in ids}
     units = group_units(records)
-    members: dict[str, list[int]] = {part: [] for part in PARTS}
+    everyone: dict[str, list[int]] = {part: [] for part in (*PARTS, *parts)}
     for row, record in enumerate(records):
-        members[part_of[record["id"]]].append(row)
+        everyone[part_of[record["id"]]].append(row)
+    members = {part: everyone.pop(part) for part in PARTS}
     evidence: dict[str, Any] = {
         "overlap": overlap,
         "units": {part: len(set(units[rows].tolist())) for part, rows in members.items()},
@@ -190,6 +193,10 @@ def split_evidence(
             part: len({int(units[row]) for row in rows if positive[row]}) for part, rows in members.items()
         }
         evidence["classes"][name] = {**_shares_of(counts, wanted), "units": holders}
+    for part, rows in everyone.items():
+        counts = {name: sum(records[row]["labels"].get(name) == 1 for row in rows) for name in classes}
+        units_of = len(set(units[rows].tolist()))
+        evidence[part] = {"images": len(rows), "units": units_of, "classes": counts}
     return evidence
 
 

@@ -20,7 +20,7 @@ from medcli.store.predictions import Predictions, read_predictions
 from medcli.store.references import Reference, display, reference, verify
 
 TABLES = (".csv", ".tsv", ".tab", ".csv.gz", ".tsv.gz", ".tab.gz")
-PARTS = ("train", "val", "test")
+PARTS = ("train", "val", "test", "external")
 _SHORT_FIELDS = ("site", "device", "view")
 
 

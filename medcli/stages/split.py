@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from medcli.cohorts.external import EXTERNAL, external_rows
 from medcli.cohorts.official_split import official_parts
 from medcli.cohorts.splits import (
     check_shares,
@@ -31,9 +32,11 @@ def run(config: SplitConfig, *, progress: Progress = SILENT) -> Manifest:
         raise DataError("there are no records to split", hint="run medcli ingest first")
     classes = manifest.classes if manifest.task else []
     choose = official_parts if config.official else split_records
+    is_external, num_tied = external_rows(manifest.records, config.external)
+    outside = [r["id"] for r, is_out in zip(manifest.records, is_external, strict=True) if is_out]
     with progress.task("split", 1) as step:
         parts = choose(
-            manifest.records,
+            [r for r, is_out in zip(manifest.records, is_external, strict=True) if not is_out],
             classes,
             shares=config.shares,
             seed=config.seed,
@@ -41,6 +44,7 @@ def run(config: SplitConfig, *, progress: Progress = SILENT) -> Manifest:
         )
         # Official parts have the sizes they have: each class is compared with those.
         shares = tuple(map(len, parts.values())) if config.official else config.shares
+        parts |= {EXTERNAL: sorted(outside)} if outside else {}
         evidence = _evidence(manifest, parts, classes, shares=shares, is_official=config.official)
         step()
     sha256 = digest_json(parts)
@@ -50,10 +54,13 @@ def run(config: SplitConfig, *, progress: Progress = SILENT) -> Manifest:
         "seed": config.seed,
         "by": str(config.by),
         **({"official": True} if config.official else {}),
+        **({"external": list(config.external)} if outside else {}),
         "sha256": sha256,
         "parts": parts,
         "evidence": evidence,
     }
+    if num_tied:
+        progress.note(f"{num_tied} images are external because others of the same patient or group are")
     _tell(manifest, evidence, config=config, progress=progress)
     return manifest
 
@@ -88,6 +95,8 @@ def _tell(manifest: Manifest, evidence: dict[str, Any], *, config: SplitConfig, 
     names = [name for name in ("patient", "group") if any(r.get(name) for r in manifest.records)]
     unit = f"{names[0]}s" if names else "units"
     sizes = ", ".join(f"{part} {images[part]} images of {units[part]} {unit}" for part in images)
+    if outside := evidence.get(EXTERNAL):
+        sizes += f", external {outside['images']} images of {outside['units']} {unit}"
     progress.note(f"{sizes}; no patient, group, file or image in two parts")
     if config.official and not any(record["part"] == "val" for record in manifest.records) and images["val"]:
         progress.note("the source names no val: it was taken from train, by patient")

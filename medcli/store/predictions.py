@@ -51,7 +51,7 @@ class Predictions:
 
     @property
     def part(self) -> str:
-        """Which part of the splits these are: train, val, test or all."""
+        """Which part of the splits these are: train, val, test, external or all."""
         return self.header["part"]
 
     @property

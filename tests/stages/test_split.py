@@ -102,6 +102,27 @@ def test_official_parts_that_leak_are_refused(tmp_path: Path) -> None:
     assert "without --official" in caught.value.hint
 
 
+def test_external_records_are_a_part_that_is_never_drawn(tmp_path: Path) -> None:
+    config = study(tmp_path / "in.json", task=TASK)
+    manifest = read_manifest(config.source)
+    for number, record in enumerate(manifest.records):
+        record["site"] = "inside" if number < 40 else "outside"
+    write_manifest(manifest, tmp_path / "sites.json")
+    notes = Notes()
+    config = SplitConfig(source=str(tmp_path / "sites.json"), external=("site=outside",))
+    splits = split.run(config, progress=notes).splits
+    assert splits is not None
+    assert splits["external"] == ["site=outside"]
+    assert splits["parts"]["external"] == [f"{i:016x}" for i in range(40, 60)]
+    assert {part: len(ids) for part, ids in splits["parts"].items()} == {
+        "train": 32,
+        "val": 4,
+        "test": 4,
+        "external": 20,
+    }
+    assert any("external 20 images of 10 patients" in line for line in notes.lines)
+
+
 def test_nothing_to_split_is_refused(tmp_path: Path) -> None:
     write_manifest(Manifest(), tmp_path / "empty.json")
     with pytest.raises(DataError, match="no records to split"):
