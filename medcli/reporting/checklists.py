@@ -70,6 +70,16 @@ TOPICS = (
 )
 
 
+NEEDED_KEYS = {"heatmaps": "gallery", "decisions": "decision_curves"}
+"""Where a part's numbers are, if not under its own name."""
+
+
+def answered_parts(document: dict[str, Any]) -> set[str]:
+    """Optional parts that a document has something about."""
+    needed = {topic.needs for topic in TOPICS if topic.needs}
+    return {name for name in needed if document.get(NEEDED_KEYS.get(name, name))}
+
+
 def checklist(parts: set[str]) -> list[dict[str, Any]]:
     """Every topic with the section that answers it, or what the authors must do.
 

@@ -1,4 +1,4 @@
-"""Figures as bytes: ROC curves, reliability diagrams, confusion matrices.
+"""Figures as bytes: each panel as SVG for the page, and all of them on one sheet as SVG and PNG.
 
 The same numbers give the same bytes: bundled fonts, no date, no software name, fixed identifiers.
 """
@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import matplotlib
@@ -17,12 +20,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from medcli.reporting.words import shorten
 
 INK, GREY, LIGHT = "#1c2733", "#5f6b7a", "#d5dbe3"
 BLUE, ORANGE = "#1f5fa8", "#b8500f"
-_PANEL = (2.7, 2.9)
+DOTS_PER_INCH = 150
 _STYLE: Any = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
@@ -43,140 +47,111 @@ _STYLE: Any = {
     "savefig.facecolor": "white",
 }
 
-Draw = Callable[[Axes, dict[str, Any]], None]
+Panel = dict[str, Any]
+Draw = Callable[[Axes, Panel], None]
 
 
-def panel_svg(draw: Draw, panel: dict[str, Any]) -> bytes:
-    """One panel as SVG."""
+@dataclass(frozen=True)
+class Drawing:
+    """What a figure shows.
+
+    Attributes:
+        draw: Draws one panel.
+        panels: What each shows; `title` names it and `alt` tells it in words and numbers.
+        size: Width and height of a panel in inches.
+        columns: Panels beside each other on the sheet.
+    """
+
+    draw: Draw
+    panels: Sequence[Panel]
+    size: tuple[float, float] = (2.7, 2.9)
+    columns: int = 4
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure as bytes: its panels one by one as SVG with their words, and all on one sheet."""
+
+    panels: list[bytes]
+    alts: list[str]
+    svg: bytes
+    png: bytes
+
+
+def render(drawing: Drawing) -> Drawn:
+    """Draw all panels."""
+    vectors, rasters = [], []
+    for panel in drawing.panels:
+        svg, pixels = _render_panel(drawing.draw, panel, size=drawing.size)
+        vectors.append(svg)
+        rasters.append(pixels)
+    alts = [panel["alt"] for panel in drawing.panels]
+    columns = max(1, min(drawing.columns, len(vectors)))
+    return Drawn(
+        panels=vectors,
+        alts=alts,
+        svg=_svg_sheet(vectors, alts, size=drawing.size, columns=columns),
+        png=_png_sheet(rasters, columns=columns),
+    )
+
+
+def _render_panel(draw: Draw, panel: Panel, *, size: tuple[float, float]) -> tuple[bytes, np.ndarray]:
+    """SVG, and pixels uint8 [height, width, 3]."""
     with _style():
-        figure = Figure(figsize=_PANEL, layout="constrained")
+        figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
+        canvas = FigureCanvasAgg(figure)
         draw(figure.add_subplot(), panel)
-        return _rendered(figure, kind="svg")
+        canvas.draw()
+        pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        # The layout is done: both forms have the same, and it is the slowest part.
+        figure.set_layout_engine("none")
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        return buffer.getvalue(), pixels
 
 
-def sheet_png(draw: Draw, panels: Sequence[dict[str, Any]], *, columns: int = 4) -> bytes:
-    """All panels on one sheet as PNG."""
-    columns = min(columns, max(1, len(panels)))
+def _svg_sheet(
+    panels: Sequence[bytes], alts: Sequence[str], *, size: tuple[float, float], columns: int
+) -> bytes:
+    """Panels as they are, nested side by side."""
+    width, height = (72 * side for side in size)
     rows = max(1, math.ceil(len(panels) / columns))
-    with _style():
-        figure = Figure(figsize=(_PANEL[0] * columns, _PANEL[1] * rows), layout="constrained")
-        for index, panel in enumerate(panels):
-            draw(figure.add_subplot(rows, columns, index + 1), panel)
-        return _rendered(figure, kind="png")
+    parts = [
+        '<?xml version="1.0" encoding="utf-8"?>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{columns * width:g}pt" height="{rows * height:g}pt" '
+        f'viewBox="0 0 {columns * width:g} {rows * height:g}" role="img">',
+        f"<title>{escape(' '.join(alts))}</title>",
+    ]
+    for index, panel in enumerate(panels):
+        row, column = divmod(index, columns)
+        inner = panel.decode()[panel.index(b"<svg") :]
+        place = f'x="{column * width:g}" y="{row * height:g}" width="{width:g}" height="{height:g}"'
+        parts.append(re.sub(r'width="[^"]*pt" height="[^"]*pt"', place, inner, count=1).rstrip())
+    return "\n".join([*parts, "</svg>", ""]).encode()
 
 
-def draw_roc(axes: Axes, panel: dict[str, Any]) -> None:
-    """An ROC curve with its operating point.
-
-    `panel` holds `title`, `note`, `false_rates` and `sensitivities` (None when undefined), and `point`: false
-    positive rate and sensitivity at the threshold, or None.
-    """
-    axes.plot([0, 1], [0, 1], color=LIGHT, linewidth=1, zorder=1)
-    if panel["false_rates"] is not None:
-        axes.plot(panel["false_rates"], panel["sensitivities"], color=BLUE, linewidth=1.6, clip_on=False)
-    if panel["point"] is not None:
-        axes.plot(
-            *panel["point"],
-            marker="o",
-            markersize=7,
-            color=ORANGE,
-            markeredgecolor="white",
-            clip_on=False,
-            zorder=5,
-        )
-    axes.text(0.98, 0.05, panel["note"], ha="right", va="bottom", color=INK, fontsize=8.5)
-    _unit_square(axes, title=panel["title"], across="1 − specificity", up="sensitivity")
+def _png_sheet(panels: Sequence[np.ndarray], *, columns: int) -> bytes:
+    rows = max(1, math.ceil(len(panels) / columns))
+    height, width = panels[0].shape[:2] if panels else (1, 1)
+    sheet = np.full((rows * height, columns * width, 3), 255, dtype=np.uint8)
+    for index, pixels in enumerate(panels):
+        row, column = divmod(index, columns)
+        sheet[row * height : (row + 1) * height, column * width : (column + 1) * width] = pixels
+    buffer = io.BytesIO()
+    Image.fromarray(sheet).save(buffer, format="PNG", dpi=(DOTS_PER_INCH, DOTS_PER_INCH))
+    return buffer.getvalue()
 
 
-def draw_reliability(axes: Axes, panel: dict[str, Any]) -> None:
-    """Observed frequency against predicted probability, before and after, above a histogram.
-
-    `panel` holds `title`, `note`, and `before` and `after`: bins, or None. Larger marks are fuller bins.
-    """
-    axes.plot([0, 1], [0, 1], color=LIGHT, linewidth=1, zorder=1)
-    _draw_histogram(axes, panel["after"] or panel["before"] or [])
-    is_calibrated = panel["after"] is not None
-    if panel["before"]:
-        _draw_bins(axes, panel["before"], color=GREY if is_calibrated else BLUE, marker="o", label="as given")
-    if panel["after"]:
-        _draw_bins(axes, panel["after"], color=BLUE, marker="s", label="calibrated")
-    if panel["before"]:
-        legend = axes.legend(loc="upper left", frameon=False, fontsize=8, handlelength=1, borderaxespad=0.1)
-        for handle in legend.legend_handles:
-            handle.set_sizes([16])  # type: ignore[union-attr]
-    _unit_square(axes, title=panel["title"], across="predicted probability", up="observed frequency")
-    axes.set_title(panel["note"], loc="right", fontsize=8, fontweight="normal", color=GREY, y=-0.36)
-    axes.set_ylim(-0.2, 1)
-    axes.spines["left"].set_bounds(0, 1)
-
-
-def _draw_histogram(axes: Axes, bins: list[dict[str, Any]]) -> None:
-    """How many images are in each bin, in a strip below the diagram."""
-    fullest = max((item["n"] for item in bins), default=1)
-    axes.bar(
-        [item["low"] for item in bins],
-        [0.17 * item["n"] / fullest for item in bins],
-        width=[item["high"] - item["low"] for item in bins],
-        bottom=-0.2,
-        align="edge",
-        color="#b9c3cf",
-        edgecolor="white",
-        linewidth=0.5,
-    )
-
-
-def _draw_bins(axes: Axes, bins: list[dict[str, Any]], *, color: str, marker: str, label: str) -> None:
-    across = [item["mean_probability"] for item in bins]
-    up = [item["frequency"] for item in bins]
-    fullest = max(item["n"] for item in bins)
-    sizes = [5 + 35 * item["n"] / fullest for item in bins]
-    axes.plot(across, up, color=color, linewidth=0.8, alpha=0.5)
-    axes.scatter(
-        across, up, s=sizes, color=color, marker=marker, linewidths=0, clip_on=False, zorder=4, label=label
-    )
-
-
-def draw_confusion(axes: Axes, panel: dict[str, Any]) -> None:
-    """Counts of true against called class, shaded by the share of the true class.
-
-    `panel` holds `title`, `counts` [true, called] (None when undefined) and `names`.
-    """
-    names = [shorten(name, width=18) for name in panel["names"]]
-    axes.set_title(shorten(panel["title"], width=24), loc="left")
-    if panel["counts"] is None:
-        axes.text(0.5, 0.5, "no threshold", ha="center", va="center", color=GREY)
-        axes.set_axis_off()
-        return
-    counts = np.asarray(panel["counts"])
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.25, aspect="equal")
-    for (row, column), value in np.ndenumerate(counts):
-        ink = "white" if shares[row, column] > 0.78 else INK
-        axes.text(column, row, f"{value:,}", ha="center", va="center", color=ink, fontsize=9)
-    ticks = range(len(names))
-    is_long = max(map(len, names)) * len(names) > 30
-    axes.set_xticks(ticks, names, rotation=40 if is_long else 0, ha="right" if is_long else "center")
-    axes.set_yticks(ticks, names)
-    axes.tick_params(length=0)
-    axes.set_xlabel("called")
-    axes.set_ylabel("true")
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
-def confusion_figure(panel: dict[str, Any], *, kind: str) -> bytes:
-    """One large confusion matrix, sized by its classes, as `png` or `svg`."""
-    side = 2.2 + 0.55 * len(panel["names"])
-    with _style():
-        figure = Figure(figsize=(side + 0.6, side), layout="constrained")
-        draw_confusion(figure.add_subplot(), panel)
-        return _rendered(figure, kind=kind)
-
-
-def _unit_square(axes: Axes, *, title: str, across: str, up: str) -> None:
+def unit_square(axes: Axes, *, title: str, across: str, up: str) -> None:
+    """Both axes from 0 to 1, of equal length."""
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=across, ylabel=up, aspect="equal")
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+    set_title(axes, title)
+
+
+def set_title(axes: Axes, title: str) -> None:
+    """The panel's name, cut where it is too long."""
     axes.set_title(shorten(title, width=24), loc="left")
 
 
@@ -186,11 +161,3 @@ def _style() -> Iterator[None]:
         # Class names may use any script; the bundled font shows a box for what it lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
-
-
-def _rendered(figure: Figure, *, kind: str) -> bytes:
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure)
-    metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
-    figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
-    return buffer.getvalue()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from medcli.reporting.report import environment
+from medcli.reporting.templating import environment
 from medcli.reporting.words import count
 
 NUM_MONTAGE, NUM_PAIRS, NUM_ODD = 60, 12, 8

@@ -74,19 +74,24 @@ def methods_markdown(evaluation: dict[str, Any]) -> str:
     Args:
         evaluation: Section `evaluation` of a manifest.
     """
-    used = used_methods(evaluation)
+    paragraph, sources = methods_used(evaluation)
+    numbered = [f"{number}. {source}" for number, source in enumerate(sources, 1)]
+    return "\n".join(["# Statistical methods", "", paragraph, "", *numbered, ""])
+
+
+def methods_used(evaluation: dict[str, Any]) -> tuple[str, list[str]]:
+    """The paragraph, with the numbers of its sources in brackets, and the sources."""
     sentences = [_opening(evaluation), _thresholds(evaluation)]
     sources: list[str] = []
     for name in _calibrators(evaluation):
         label, source = CALIBRATORS[name]
         sources.append(source)
         sentences.append(f"Scores were calibrated on the validation part by {label} [{len(sources)}].")
-    for method in used:
+    for method in used_methods(evaluation):
         if method.sentence:
             sources.append(method.source)
             sentences.append(f"{method.sentence.removesuffix('.')} [{len(sources)}].")
-    numbered = [f"{number}. {source}" for number, source in enumerate(sources, 1)]
-    return "\n".join(["# Statistical methods", "", " ".join(filter(None, sentences)), "", *numbered, ""])
+    return " ".join(filter(None, sentences)), sources
 
 
 def used_methods(evaluation: dict[str, Any]) -> list[Method]:

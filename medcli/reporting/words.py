@@ -38,6 +38,11 @@ def plain(value: float | None) -> str:
     return (f"{value:,.0f}" if whole else f"{value:.3g}").replace("-", MINUS)
 
 
+def percent(share: float) -> str:
+    """A share without its sign: `95`."""
+    return f"{100 * share:g}"
+
+
 def with_interval(quantity: dict[str, Any], *, digits: int = 3) -> str:
     """Estimate and interval: `0.891 (0.840 to 0.932)`."""
     if quantity["estimate"] is None:

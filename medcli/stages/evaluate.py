@@ -11,8 +11,8 @@ import numpy as np
 
 from medcli.config import EvaluateConfig, LabelPolicy
 from medcli.errors import DataError, UsageError, at
+from medcli.metrics.curves import class_curves
 from medcli.metrics.patients import patient_codes
-from medcli.metrics.roc import roc_curve
 from medcli.metrics.scored import Scored
 from medcli.metrics.summary import summarize
 from medcli.progress import SILENT, Progress
@@ -25,7 +25,7 @@ from medcli.store.manifest import Manifest, load
 from medcli.store.predictions import Predictions
 from medcli.store.references import Reference, display, reference, verify
 
-EVALUATION_VERSION = "evaluation/1"
+EVALUATION_VERSION = "evaluation/2"
 
 
 def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
@@ -60,7 +60,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
             inputs.append(("val predictions", manifest.predictions["val"]["sha256"]))
         section["predictions"] = ref["sha256"]
         manifest.add_history("evaluate", config, inputs, part=predictions.part)
-        files = _render(section, scored, manifest, step=step)
+        files = _render(section, manifest, step=step)
         with locked(config.report / "report.html"):
             manifest.evaluation = {**section, "files": _write(files, config.report)}
         step(1, note="written")
@@ -114,6 +114,7 @@ def _section(
         "thresholds": thresholds,
         "flags": _flags(scored, predictions, manifest=manifest, thresholds=thresholds),
         **summary,
+        "curves": class_curves(scored),
     }
 
 
@@ -145,24 +146,14 @@ def _flags(
     return flags
 
 
-def _render(section: dict[str, Any], scored: Scored, manifest: Manifest, *, step: Any) -> dict[str, bytes]:
+def _render(section: dict[str, Any], manifest: Manifest, *, step: Any) -> dict[str, bytes]:
     """Every file of the report folder, by name."""
-    from medcli.reporting.panels import confusion_png, reliability_png, roc_png
     from medcli.reporting.report import render_report
 
-    curves = [_curve(scored, column) for column in range(len(scored.classes))]
-    files = {
-        "evaluation.json": (
-            json.dumps(section, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        ).encode(),
-        "roc.png": roc_png(section, curves),
-        "reliability.png": reliability_png(section),
-        "confusion.png": confusion_png(section),
-        "methods.md": _methods(section, manifest).encode(),
-    }
+    numbers = json.dumps(section, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    files = render_report(section, study=_study(manifest), gallery=_gallery(manifest))
     step(1, note="figures")
-    html = render_report(section, curves=curves, study=_study(manifest), gallery=_gallery(manifest))
-    return {**files, "report.html": html.encode()}
+    return {**files, "evaluation.json": numbers.encode(), "methods.md": _methods(section, manifest).encode()}
 
 
 def _methods(section: dict[str, Any], manifest: Manifest) -> str:
@@ -172,19 +163,6 @@ def _methods(section: dict[str, Any], manifest: Manifest) -> str:
 
     parts = {"heatmaps"} if manifest.explanation else set()
     return f"{methods_markdown(section)}\n{checklist_markdown(parts)}"
-
-
-def _curve(scored: Scored, column: int) -> tuple[np.ndarray, np.ndarray] | None:
-    known = ~np.isnan(scored.targets[:, column])
-    targets = scored.targets[known, column]
-    if len(np.unique(targets)) < 2:
-        return None
-    false_rates, sensitivities, _ = roc_curve(targets, scored.ranks[known, column])
-    # Only corners: points inside a straight run draw nothing.
-    across, up = np.diff(false_rates), np.diff(sensitivities)
-    is_turn = np.abs(across[:-1] * up[1:] - across[1:] * up[:-1]) > 1e-15
-    corners = np.concatenate([[True], is_turn, [True]])
-    return false_rates[corners], sensitivities[corners]
 
 
 def _study(manifest: Manifest) -> dict[str, Any]:
@@ -209,4 +187,6 @@ def _gallery(manifest: Manifest) -> bytes | None:
 
 def _write(files: dict[str, bytes], folder: Path) -> dict[str, Reference]:
     """Write figures and numbers first, the report last; references by name."""
-    return {name: reference(folder / name, write_bytes(folder / name, data)) for name, data in files.items()}
+    prepare_folder(folder / "tables")
+    ordered = sorted(files, key=lambda name: (name == "report.html", name))
+    return {name: reference(folder / name, write_bytes(folder / name, files[name])) for name in ordered}

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import base64
+import csv
+import io
 import re
 from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from medcli.config import CalibrateConfig, EvaluateConfig
-from medcli.reporting.figures import draw_reliability, draw_roc, panel_svg, sheet_png
+from medcli.reporting.csv_tables import COLUMNS, as_csv, quantities
+from medcli.reporting.drawings.reliability import draw_reliability
+from medcli.reporting.drawings.roc import draw_roc
+from medcli.reporting.figures import Drawing, render
 from medcli.reporting.tables import evaluation_table, text_table
 from medcli.reporting.words import class_sentence, number, of_hundred, printable, rule_words, shorten
 from medcli.stages import calibrate, evaluate
@@ -148,24 +157,64 @@ def test_a_long_name_gives_way_and_numbers_stay():
 def test_same_panels_same_bytes_and_no_date():
     panel = {
         "title": "$x_1$ & <b>", "note": "AUC 0.9", "false_rates": [0, 0.2, 1], "sensitivities": [0, 0.9, 1],
-        "point": (0.2, 0.9),
+        "point": (0.2, 0.9), "alt": "<b> & more",
     }  # fmt: skip
-    assert panel_svg(draw_roc, panel) == panel_svg(draw_roc, panel)
-    png = sheet_png(draw_roc, [panel] * 2)
-    assert png == sheet_png(draw_roc, [panel] * 2)
-    assert b"Software" not in png
-    assert b"matplotlib" not in png.lower()
-    moved = panel_svg(draw_roc, {**panel, "point": (0.3, 0.9)})
-    assert moved != panel_svg(draw_roc, panel)
+    drawn = render(Drawing(draw_roc, [panel] * 5))
+    assert drawn == render(Drawing(draw_roc, [panel] * 5))
+    assert drawn.panels[0] == drawn.panels[4]
+    for data in (drawn.png, drawn.svg):
+        assert b"Software" not in data
+        assert b"matplotlib.org" not in data.lower()
+        assert b"<dc:date>" not in data
+    moved = render(Drawing(draw_roc, [{**panel, "point": (0.3, 0.9)}]))
+    assert moved.panels[0] != drawn.panels[0]
+
+
+def test_a_sheet_holds_all_panels_at_their_places():
+    panel = {
+        "title": "a", "note": "", "false_rates": [0, 1], "sensitivities": [0, 1], "point": None,
+        "alt": "<i> & x",
+    }  # fmt: skip
+    drawn = render(Drawing(draw_roc, [panel] * 3, size=(2, 1.5), columns=2))
+    sheet = ElementTree.fromstring(drawn.svg)
+    assert sheet.attrib["viewBox"] == "0 0 288 216"
+    inner = sheet.findall("{http://www.w3.org/2000/svg}svg")
+    assert [(part.attrib["x"], part.attrib["y"]) for part in inner] == [
+        ("0", "0"),
+        ("144", "0"),
+        ("0", "108"),
+    ]
+    pixels = np.asarray(Image.open(io.BytesIO(drawn.png)))
+    assert pixels.shape == (2 * 225, 2 * 300, 3)
+    assert (pixels[:225, :300] == pixels[:225, 300:]).all()
+    assert (pixels[225:, 300:] == 255).all()
 
 
 def test_undefined_panels_are_drawn_too():
-    empty = {"title": "none", "note": "undefined", "before": [], "after": None}
-    assert panel_svg(draw_reliability, empty)
-    assert panel_svg(
-        draw_roc,
-        {"title": "none", "note": "undefined", "false_rates": None, "sensitivities": None, "point": None},
-    )
+    empty = {"title": "none", "note": "undefined", "before": [], "after": None, "alt": "none"}
+    assert render(Drawing(draw_reliability, [empty])).panels
+    empty = {**empty, "false_rates": None, "sensitivities": None, "point": None}
+    assert render(Drawing(draw_roc, [empty])).panels
+
+
+def test_every_number_is_in_the_long_table(done):
+    _, manifest = done
+    files = manifest.evaluation["files"]
+    text = Path(files["tables/numbers.csv"]["path"]).read_text(encoding="utf-8")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    found = list(quantities(manifest.evaluation))
+    assert len(rows) == len(found) > 40
+    assert tuple(rows[0]) == COLUMNS
+    for row, (_, measure, value) in zip(rows, found, strict=True):
+        assert row["measure"] == measure
+        assert row["estimate"] == ("" if value["estimate"] is None else repr(value["estimate"]))
+        assert row["method"] == value["method"]
+    assert len({(row["of"], row["measure"]) for row in rows}) == len(rows)
+
+
+def test_a_spreadsheet_runs_nothing_from_a_table():
+    rows = [{"class": '=HYPERLINK("x")', "n": -1.5}, {"class": "@a", "n": None}, {"class": "a,b", "n": 2}]
+    assert as_csv(rows).decode() == 'class,n\n"\'=HYPERLINK(""x"")",-1.5\n\'@a,\n"a,b",2\n'
 
 
 def share(estimate, low=None, high=None, reason=None):

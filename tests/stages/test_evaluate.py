@@ -23,7 +23,8 @@ from tests.realdata import real_data
 from tests.reporting.synthetic import HOSTILE, LABELS, identifier, multiclass, multilabel, study
 
 FILES = {
-    *("report.html", "evaluation.json", "methods.md", "roc.png", "reliability.png", "confusion.png"),
+    *("report.html", "evaluation.json", "methods.md", "tables/numbers.csv"),
+    *(f"{name}.{kind}" for name in ("roc", "reliability", "confusion") for kind in ("svg", "png")),
 }
 
 
@@ -52,7 +53,7 @@ def classes_done(tmp_path_factory):
 def test_labels_are_scored_one_by_one_at_the_frozen_thresholds(labels_done):
     _, manifest = labels_done
     evaluation, predictions = manifest.evaluation, multilabel("test", seed=2)
-    assert evaluation["medcli"] == "evaluation/1"
+    assert evaluation["medcli"] == "evaluation/2"
     assert evaluation["n"] == 160
     assert evaluation["n_clusters"] == len({record["patient"] for record in predictions.records})
     assert evaluation["thresholds"] == {"source": "calibration", "rule": "youden"}
@@ -130,7 +131,7 @@ def test_files_are_whole_and_named_with_their_digests(labels_done):
     folder, manifest = labels_done
     files = manifest.evaluation["files"]
     assert set(files) == FILES
-    assert {path.name for path in (folder / "report").iterdir()} == FILES
+    assert {str(path.relative_to(folder / "report")) for path in (folder / "report").rglob("*.*")} == FILES
     for ref in files.values():
         verify(ref)
     numbers = json.loads((folder / "report" / "evaluation.json").read_text())
