@@ -7,8 +7,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from medcli.config import EvaluateConfig, LabelPolicy
 from medcli.errors import DataError, UsageError, at
 from medcli.metrics.curves import class_curves
