@@ -285,6 +285,7 @@ class PreprocessConfig:
     part: str | None = place()
     plan: bool = place(False)
     max_rejects: str | None = place()
+    fresh: bool = place(False)
 
 
 @dataclass(frozen=True)
@@ -294,6 +295,7 @@ class MergeConfig:
     shard: Path = place(Path("out.h5"))
     parts: tuple[str, ...] = place(())
     output: Path | None = place()
+    fresh: bool = place(False)
 
 
 @dataclass(frozen=True)

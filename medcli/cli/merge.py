@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from medcli.cli.command import invocation, planned_only
-from medcli.cli.options import Output
+from medcli.cli.options import Fresh, Output
 from medcli.cli.output import deliver
 from medcli.config import MergeConfig
 
@@ -28,12 +28,13 @@ def merge(
         list[str], typer.Argument(metavar="PART.json...", help="Manifests of all parts, in any order")
     ],
     output: Output = MergeConfig.output,
+    fresh: Fresh = MergeConfig.fresh,
 ) -> None:
     """Join the parts that preprocess --part made.
 
     Shard and manifest have the bytes that one run over all records gives. A part that is missing, there
     twice, damaged, or made with other options or from other records is refused by name. The parts stay as
-    they are, so merging again is harmless.
+    they are. Where OUT.h5 is whole and holds just these parts, it is left as it is.
     """
     config = MergeConfig(**locals())
     if planned_only(config):

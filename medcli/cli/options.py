@@ -54,6 +54,9 @@ KeyFile = Annotated[
 MaxRejects = Annotated[
     str | None, typer.Option("--max-rejects", metavar="N|P%", help="Accept this many rejects (else status 3)")
 ]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Begin anew, also where the same work is done already, or in part")
+]
 UncertainPolicy = Annotated[
     Uncertain, typer.Option("--uncertain", help="What a label of -1 means: left out, no or yes")
 ]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from medcli.cli.command import invocation, planned_only
-from medcli.cli.options import Jobs, KeyFile, MaxRejects, Output, numbers, pairs
+from medcli.cli.options import Fresh, Jobs, KeyFile, MaxRejects, Output, numbers, pairs
 from medcli.cli.output import deliver, exit_for_rejects, print_result
 from medcli.config import Crop, Fit, Normalize, Plane, PreprocessConfig, When
 
@@ -41,6 +41,18 @@ Windows = Annotated[
         help="Window, in HU for CT; again for one channel a window",
     ),
 ]
+Channels = Annotated[
+    int, typer.Option(min=1, help="1 grey, 3 colour, 2 to 4 sequences or windows, more with --neighbours")
+]
+Percentiles = Annotated[
+    tuple,
+    typer.Option(
+        parser=numbers(2, name="--percentiles"), metavar="LOW,HIGH", help="What becomes black and white"
+    ),
+]
+Strength = Annotated[
+    float | None, typer.Option(min=0, help="Its strength, in grey levels of 255 [the image's noise]")
+]
 RecordsPart = Annotated[
     str | None,
     typer.Option("--part", metavar="I/N", help="Only this part of the records [of a SLURM array]"),
@@ -62,9 +74,7 @@ def preprocess(
     shard: Annotated[Path, typer.Argument(metavar="OUT.h5", help="Shard to write")],
     output: Output = PreprocessConfig.output,
     size: Annotated[int, typer.Option(min=8, help="Height and width in pixels")] = PreprocessConfig.size,
-    channels: Annotated[
-        int, typer.Option(min=1, help="1 grey, 3 colour, 2 to 4 sequences or windows, more with --neighbours")
-    ] = PreprocessConfig.channels,
+    channels: Channels = PreprocessConfig.channels,
     fit: Annotated[
         Fit, typer.Option(help="How an image becomes square; center keeps its scale")
     ] = PreprocessConfig.fit,
@@ -86,19 +96,12 @@ def preprocess(
         PreprocessConfig.normalize
     ),
     window: Windows = PreprocessConfig.window,  # type: ignore[assignment]
-    percentiles: Annotated[
-        tuple,
-        typer.Option(
-            parser=numbers(2, name="--percentiles"), metavar="LOW,HIGH", help="What becomes black and white"
-        ),
-    ] = PreprocessConfig.percentiles,
+    percentiles: Percentiles = PreprocessConfig.percentiles,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Percentiles and z-scores of the patient, without air")
     ] = PreprocessConfig.foreground,
     denoise: Annotated[bool, typer.Option("--denoise", help="Non-local means")] = PreprocessConfig.denoise,
-    denoise_strength: Annotated[
-        float | None, typer.Option(min=0, help="Its strength, in grey levels of 255 [the image's noise]")
-    ] = PreprocessConfig.denoise_strength,
+    denoise_strength: Strength = PreprocessConfig.denoise_strength,
     rician: Annotated[
         bool, typer.Option("--rician", help="The noise is that of MR magnitudes")
     ] = PreprocessConfig.rician,
@@ -113,6 +116,7 @@ def preprocess(
     plan: PlanOnly = PreprocessConfig.plan,
     key_file: KeyFile = None,
     max_rejects: MaxRejects = PreprocessConfig.max_rejects,
+    fresh: Fresh = PreprocessConfig.fresh,
     jobs: Jobs = PreprocessConfig.jobs,
 ) -> None:
     """Make the pixels that a network eats.
@@ -120,6 +124,10 @@ def preprocess(
     In this order: decode, turn and resample, choose slices and crops, window, percentiles or z-score, invert
     MONOCHROME1, denoise, CLAHE, fit to size, 8 bits, channels. Z-scores of -4 to 4 fill the 8 bits. The
     bytes are the same for any number of jobs.
+
+    Run again, it finds what is done: where OUT.h5 is whole and was made from the same records by the same
+    recipe and version, and all source files and masks still have their digests, nothing is decoded. So a job
+    array that is submitted again makes only the parts that are missing.
     """
     window = pairs(window, name="--window")  # type: ignore[assignment]
     config = PreprocessConfig(**locals())
@@ -135,4 +143,4 @@ def preprocess(
     made = manifest.shards[0]
     summary = [f"{shard}: {made['num_images']} images, sha256 {made['sha256'][:12]}"]
     deliver(manifest, output=output, as_json=invocation.as_json, summary=summary)
-    exit_for_rejects(len(manifest.rejected), is_allowed=max_rejects is not None)
+    exit_for_rejects(made["num_rejected"], is_allowed=max_rejects is not None)

@@ -11,6 +11,7 @@ from medcli.cli.command import invocation, planned_only
 from medcli.cli.options import (
     BlankPolicy,
     Device,
+    Fresh,
     Jobs,
     Output,
     PrecisionChoice,
@@ -79,9 +80,7 @@ def train(
     ),
     seed: Seed = TrainConfig.seed,
     jobs: Jobs = TrainConfig.jobs,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the run in RUN/, finished or not")] = (
-        TrainConfig.fresh
-    ),
+    fresh: Fresh = TrainConfig.fresh,
 ) -> None:
     """Train a network; keep the best epoch by validation.
 

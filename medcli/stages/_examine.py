@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from medcli.errors import at
-from medcli.formats.image import Examined, examine_source, pixels_digest
+from medcli.formats.image import Examined, digest_source, examine_source, pixels_digest
 from medcli.formats.source import SourceHeader, SourceImage
 from medcli.store.sources import Source
 
@@ -19,6 +19,7 @@ class Inspection:
     root: Path
     source: Source
     is_quick: bool
+    mask: str | None = None
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,16 @@ class Findings:
     Attributes:
         sha256: Digest by the rule of records.
         header: Fields and patient, raw.
+        mask_sha256: Digest of the bytes of its mask, where it has one.
         pixels_sha256: Digest of the decoded pixels; None of a quick look, which leaves all that follows
-        empty. spacing_mm: Distances of neighbours along the pixel axes.
+            empty.
+        spacing_mm: Distances of neighbours along the pixel axes.
         facts: `images.quality.describe` and `images.perceptual.perceptual_hashes`.
     """
 
     sha256: str
     header: SourceHeader
+    mask_sha256: str | None = None
     pixels_sha256: str | None = None
     spacing_mm: tuple[float, ...] | None = None
     facts: dict[str, Any] | None = None
@@ -48,12 +52,13 @@ def inspect(job: Inspection) -> Findings:
     """
     with at(job.source.get("path", "")):
         found = examine_source(job.root, job.source, is_quick=job.is_quick)
+    mask_sha256 = digest_source(job.root, {"path": job.mask}) if job.mask else None
     if found.image is None:
-        return Findings(found.sha256, found.header)
-    return _describe(found, found.image)
+        return Findings(found.sha256, found.header, mask_sha256)
+    return _describe(found, found.image, mask_sha256)
 
 
-def _describe(found: Examined, image: SourceImage) -> Findings:
+def _describe(found: Examined, image: SourceImage, mask_sha256: str | None) -> Findings:
     from medcli.images.perceptual import perceptual_hashes
     from medcli.images.quality import describe
 
@@ -63,6 +68,7 @@ def _describe(found: Examined, image: SourceImage) -> Findings:
     return Findings(
         found.sha256,
         found.header,
+        mask_sha256,
         pixels_digest(image.pixels),
         None if geometry is None else tuple(round(float(side), 6) for side in geometry.spacing_mm),
         facts,

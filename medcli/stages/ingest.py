@@ -173,6 +173,8 @@ class _Work:
             record["readers"] = entry.readers
         if entry.mask:
             record["has_mask"] = True
+            if findings and findings.mask_sha256:
+                record["mask_sha256"] = findings.mask_sha256
         if entry.kept:
             record["kept"] = entry.kept
         self.records.append(record)
@@ -235,7 +237,10 @@ def _read_entries(
 ) -> None:
     """What the files of every entry hold, found out in worker processes; what cannot be read is rejected."""
     entries[:] = [_located(entry, folder) for entry in entries]
-    jobs = (Inspection(folder.root, entry.source or {"path": entry.path}, config.quick) for entry in entries)
+    jobs = (
+        Inspection(folder.root, entry.source or {"path": entry.path}, config.quick, entry.mask)
+        for entry in entries
+    )
     with (
         progress.task("ingest", len(entries)) as step,
         closing(run_in_workers(inspect, jobs, jobs=config.jobs)) as results,  # type: ignore[type-var]

@@ -10,6 +10,7 @@ from typing import Any
 from medcli.config import MergeConfig
 from medcli.errors import DataError, UsageError
 from medcli.progress import SILENT, Progress
+from medcli.stages._finished import Finished, Rows, find_finished
 from medcli.store.atomic import check_creatable
 from medcli.store.hdf5 import open_hdf5, read_array, read_header, read_records
 from medcli.store.manifest import Manifest, load
@@ -51,8 +52,8 @@ class _Part:
 def run(config: MergeConfig, *, progress: Progress = SILENT) -> Manifest:
     """Copy the images of all parts, in the order of the parts, and join what was kept and rejected.
 
-    The bytes of shard and manifest are those of one run over all records. Nothing is removed or changed, so
-    merging again is harmless.
+    The bytes of shard and manifest are those of one run over all records. The parts stay as they are. A shard
+    that is whole and holds just these parts is left as it is.
 
     Raises:
         DataError: Naming it, if a part is missing, doubled, damaged, or was made by other options, from other
@@ -66,10 +67,28 @@ def run(config: MergeConfig, *, progress: Progress = SILENT) -> Manifest:
         raise UsageError("the merged shard would replace a part", where=str(config.shard))
     check_creatable(config.shard, config.output)
     first = parts[0]
-    rejected = [*first.earlier, *(reject for part in parts for reject in part.header["rejected"])]
-    merged = replace(first.manifest, records=[], rejected=rejected, shards=[])
-    merged.shards = [_write(merged, parts, config.shard, progress=progress)]
+    own = [reject for part in parts for reject in part.header["rejected"]]
+    merged = replace(first.manifest, records=[], rejected=[*first.earlier, *own], shards=[])
+    header = {key: first.header[key] for key in ("task", "recipe", "history")}
+    found = None if config.fresh else _find_merged(parts, own, config.shard, header=header, progress=progress)
+    if found is None:
+        merged.shards = [_write(merged, parts, config.shard, rejected=own, header=header, progress=progress)]
+    else:
+        merged.records, merged.shards = found.records, [found.shard]
     return merged
+
+
+def _find_merged(
+    parts: list[_Part], rejected: Rows, path: Path, *, header: dict[str, Any], progress: Progress
+) -> Finished | None:
+    def differs(found: Rows, found_rejected: Rows) -> str:
+        records: Rows = []
+        for part in parts:
+            with open_hdf5(part.shard) as file:
+                records += read_records(file, part.header)
+        return "" if (found, found_rejected) == (records, rejected) else "it holds other parts"
+
+    return find_finished(path, header, differs=differs, progress=progress)
 
 
 def _read_part(name: str) -> _Part:
@@ -153,7 +172,15 @@ def _in_order(parts: list[_Part]) -> list[_Part]:
     return [by_number[number] for number in sorted(by_number)]
 
 
-def _write(merged: Manifest, parts: list[_Part], path: Path, *, progress: Progress) -> Reference:
+def _write(
+    merged: Manifest,
+    parts: list[_Part],
+    path: Path,
+    *,
+    rejected: Rows,
+    header: dict[str, Any],
+    progress: Progress,
+) -> Reference:
     """Copy image by image, so that memory is flat; the records go into `merged` as well."""
     total = sum(part.num_images for part in parts)
     if not total:
@@ -161,7 +188,6 @@ def _write(merged: Manifest, parts: list[_Part], path: Path, *, progress: Progre
             f"none of {len(merged.rejected)} images could be used",
             hint="the codes are explained in the manual page: medcli man preprocess",
         )
-    header = {key: parts[0].header[key] for key in ("task", "recipe", "history")}
     height, width, channels = parts[0].header["shape"]
     with (
         ShardWriter(
@@ -177,7 +203,7 @@ def _write(merged: Manifest, parts: list[_Part], path: Path, *, progress: Progre
                 shard.append(pixels, record, mask)
                 merged.records.append(record)
                 step()
-        return shard.finish()
+        return shard.finish(rejected)
 
 
 def _rows(part: _Part) -> Iterator[tuple[Any, dict[str, Any], Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,15 +18,14 @@ from medcli.errors import DataError, MedcliError
 from medcli.images.recipe import Picture, Prepared, check_recipe
 from medcli.images.recipe import prepare as apply_recipe
 from medcli.progress import SILENT, Progress
-from medcli.stages._parts import Share, choose_share
+from medcli.stages._parts import choose_share
 from medcli.store.atomic import check_creatable, write_bytes
 from medcli.store.digests import digest_json
 from medcli.store.manifest import Manifest, load
 from medcli.store.sources import Source, read_sources
-from medcli.workers import Result, run_in_workers
+from medcli.workers import run_in_workers
 
-if TYPE_CHECKING:
-    from medcli.store.shards import ShardWriter
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,8 @@ def run(config: PreprocessConfig, *, progress: Progress = SILENT) -> Manifest:
     """Decode every record in workers and write what the recipe makes of it, in the order of the records.
 
     Records that cannot be read, changed since ingest, or do not fit the recipe move to `rejected`. Sections
-    that were made from other pixels (splits, model, ...) do not go on.
+    that were made from other pixels (splits, model, ...) do not go on; `evidence`, which tells of the
+    sources, does. Where all that is done already, nothing is decoded (`_finished`).
 
     Raises:
         UsageError: If the recipe is impossible.
@@ -62,16 +62,20 @@ def run(config: PreprocessConfig, *, progress: Progress = SILENT) -> Manifest:
         task=before.task,
         sources=before.sources,
         rejected=list(before.rejected),
+        evidence=before.evidence,
         history=list(before.history),
     )
     after.add_history("preprocess", config, [("records", before.records_digest())])
     own = jobs if share is None else [jobs[row] for row in share.range_of(len(jobs))]
-    # Whether there are masks is a matter of all records: parts are alike, and so is what they merge to.
-    with_masks = any("mask" in job.file for job in jobs)
-    _write(after, own, config, share=share, with_masks=with_masks, progress=progress)
-    num_new = len(after.rejected) - len(before.rejected)
+    # A part carries what merge needs to know of it; the whole has no trace of how it was made.
+    part = {"part": [share.number, share.count]} if share else {}
+    header = {"task": after.task, "recipe": recorded_options(config), "history": after.history, **part}
+    if not _is_done(after, own, config, header=header, progress=progress):
+        # Whether there are masks is a matter of all records: parts are alike, and so is what they merge to.
+        with_masks = any("mask" in job.file for job in jobs)
+        _write(after, own, config, header=header, with_masks=with_masks, progress=progress)
     used = {row.get("volume", row["id"]) for row in after.records}
-    assert len(own) == len(used) + num_new
+    assert len(own) == len(used) + after.shards[0]["num_rejected"]
     if config.sheet and used:
         from medcli.stages._sheet import make_sheet
 
@@ -98,7 +102,10 @@ def prepare(job: Job) -> list[Prepared]:
     from medcli.formats.image import decode_source
 
     image = decode_source(job.root, job.file, sha256=job.record["sha256"])
-    mask = decode_source(job.root, {"path": job.file["mask"]}).pixels if "mask" in job.file else None
+    mask = None
+    if "mask" in job.file:
+        digest = job.record.get("mask_sha256")
+        mask = decode_source(job.root, {"path": job.file["mask"]}, sha256=digest).pixels
     if mask is not None and job.num_classes is not None and int(mask.max()) > job.num_classes:
         raise DataError(
             f"the mask holds {int(mask.max())} for the k-th class, but the task has {job.num_classes}",
@@ -159,46 +166,60 @@ def _jobs(manifest: Manifest, config: PreprocessConfig) -> Iterator[Job]:
         yield Job(record, root, files[record["id"]], config, num_classes)
 
 
+def _is_done(
+    after: Manifest, jobs: list[Job], config: PreprocessConfig, *, header: dict[str, Any], progress: Progress
+) -> bool:
+    """Whether the shard is there already; then it fills the sections of `after`."""
+    from medcli.stages._finished import SourceOf, changed_sources, find_finished
+
+    def differs(records: Rows, rejected: Rows) -> str:
+        sources = [SourceOf(job.record, job.root, job.file) for job in jobs]
+        return changed_sources(
+            sources, records=records, rejected=rejected, num_workers=config.jobs, progress=progress
+        )
+
+    if config.fresh:
+        return False
+    found = find_finished(config.shard, header, differs=differs, progress=progress)
+    if found is None:
+        return False
+    _check_kept(found.records, found.rejected, config, num_inputs=len(jobs))
+    after.records, after.shards = found.records, [found.shard]
+    after.rejected += found.rejected
+    return True
+
+
 def _write(
     after: Manifest,
     jobs: list[Job],
     config: PreprocessConfig,
     *,
-    share: Share | None,
+    header: dict[str, Any],
     with_masks: bool,
     progress: Progress,
 ) -> None:
     """Fill the shard and the sections `records`, `rejected` and `shards` of `after`."""
     from medcli.store.shards import ShardWriter
 
-    header = {"task": after.task, "recipe": recorded_options(config), "history": after.history}
     shape = (config.size, config.size, config.channels)
-    num_earlier = len(after.rejected)
+    rejected: Rows = []
     with (
         ShardWriter(config.shard, shape=shape, header=header, with_masks=with_masks) as shard,
         progress.task("preprocess", len(jobs)) as step,
         closing(run_in_workers(prepare, jobs, jobs=config.jobs)) as results,  # type: ignore[type-var]
     ):
         for result in results:
-            _take(after, shard, result)
+            record = result.item.record
+            if result.error is not None:
+                rejected.append(_rejection(record["id"], result.error))
+            for made in result.value or ():
+                row = _record_of(record, made)
+                shard.append(made.pixels, row, made.mask)
+                after.records.append(row)
             step()
-        _check_kept(after, num_inputs=len(jobs), limit=config.max_rejects, is_part=share is not None)
-        # A part carries what merge needs to know of it; the whole has no trace of how it was made.
-        facts = (
-            {"part": [share.number, share.count], "rejected": after.rejected[num_earlier:]} if share else {}
-        )
-        after.shards = [shard.finish(**facts)]
-
-
-def _take(after: Manifest, shard: ShardWriter, result: Result[Job]) -> None:
-    record = result.item.record
-    if result.error is not None:
-        after.rejected.append(_rejection(record["id"], result.error))
-        return
-    for made in result.value:
-        row = _record_of(record, made)
-        shard.append(made.pixels, row, made.mask)
-        after.records.append(row)
+        _check_kept(after.records, rejected, config, num_inputs=len(jobs), is_part="part" in header)
+        after.shards = [shard.finish(rejected)]
+    after.rejected += rejected
 
 
 def _record_of(record: dict[str, Any], made: Prepared) -> dict[str, Any]:
@@ -220,15 +241,16 @@ def _rejection(record_id: str, error: MedcliError) -> dict[str, str]:
     return {"id": record_id, "code": error.code or "recipe/failed", "reason": error.message}
 
 
-def _check_kept(after: Manifest, *, num_inputs: int, limit: str | None, is_part: bool) -> None:
-    if not after.records and not is_part:
-        last = after.rejected[-1]
+def _check_kept(
+    records: Rows, rejected: Rows, config: PreprocessConfig, *, num_inputs: int, is_part: bool = True
+) -> None:
+    if not records and not is_part:
+        last = rejected[-1]
         raise DataError(
             f"none of {num_inputs} images could be used; the last one: {last['reason']} ({last['code']})",
             hint="the codes are explained in the manual page: medcli man preprocess",
         )
-    num_rejected = len(after.rejected)
-    check_max_rejects(num_rejected, num_inputs=num_rejected + len(after.records), limit=limit)
+    check_max_rejects(len(rejected), num_inputs=num_inputs, limit=config.max_rejects)
 
 
 def _tell(before: Manifest, after: Manifest, *, progress: Progress) -> None:

@@ -200,16 +200,17 @@ def _wrap(path: Path) -> Manifest:
     from medcli.store.hdf5 import read_header as header_of
     from medcli.store.predictions import PREDICTIONS_VERSION
     from medcli.store.references import reference
-    from medcli.store.shards import SHARD_VERSION
+    from medcli.store.shards import SHARD_VERSION, shard_reference
 
     with open_hdf5(path) as file:
         is_shard = "images" in file
         header = header_of(file, version=SHARD_VERSION if is_shard else PREDICTIONS_VERSION)
         records = read_records(file, header)
-    ref = reference(path, sha256_file(path), num_images=len(records))
     manifest = Manifest(task=header["task"], records=records, history=list(header["history"]))
     if is_shard:
-        manifest.shards = [ref]
+        num_rejected = len(header.get("rejected", ()))
+        manifest.shards = [shard_reference(path, num_images=len(records), num_rejected=num_rejected)]
     else:
+        ref = reference(path, sha256_file(path), num_images=len(records))
         manifest.predictions = {header["part"]: {**ref, "part": header["part"]}}
     return manifest

@@ -86,6 +86,7 @@ RECORD_SCHEMA: dict[str, Any] = {
         },
         "boxes": {"type": "array", "items": _BOX},
         "has_mask": {"type": "boolean"},
+        "mask_sha256": {**_SHA256, "description": "Digest of the bytes of the file of the mask"},
         "volume": {**_KEYED_HASH, "description": "Id of the volume that this image is a slice or crop of"},
         "slice": {"type": "integer", "minimum": 0, "description": "Which slice of the volume"},
         "spacing_mm": {

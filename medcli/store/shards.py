@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -11,9 +11,10 @@ import h5py
 import numpy as np
 
 from medcli.errors import DataError
+from medcli.store.digests import sha256_file
 from medcli.store.growing import GrowingFile
 from medcli.store.hdf5 import open_hdf5, read_array, read_header, read_records
-from medcli.store.references import Reference, existing, verify
+from medcli.store.references import Reference, existing, reference, verify
 
 SHARD_VERSION = "shard/1"
 
@@ -54,9 +55,20 @@ class ShardWriter:
             rows["masks"] = np.zeros(self._mask_shape, np.uint8) if mask is None else mask
         self._file.append(record, **rows)
 
-    def finish(self, **facts: Any) -> Reference:
-        """Complete the shard, with these facts added to its header; its reference with `num_images`."""
-        return self._file.finish({**self._header, **facts})
+    def finish(self, rejected: Sequence[dict[str, Any]] = (), **facts: Any) -> Reference:
+        """Complete the shard and return its reference with `num_images` and `num_rejected`.
+
+        Args:
+            rejected: What could not be used; it goes into the header.
+            **facts: More for the header.
+        """
+        ref = self._file.finish({**self._header, "rejected": list(rejected), **facts})
+        return {**ref, "num_rejected": len(rejected)}
+
+
+def shard_reference(path: Path, *, num_images: int, num_rejected: int) -> Reference:
+    """The reference to a shard that is there."""
+    return reference(path, sha256_file(path), num_images=num_images, num_rejected=num_rejected)
 
 
 class ShardReader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
@@ -207,6 +208,8 @@ def test_masks_are_in_the_private_map_only(folder: Path, key_file: Path) -> None
     assert manifest.sources is not None
     files = read_sources(manifest.sources)[1]
     assert files[manifest.records[0]["id"]] == {"path": "a.png", "mask": "c.tif"}
+    digest = hashlib.sha256((folder / "c.tif").read_bytes()).hexdigest()
+    assert [record.get("mask_sha256") for record in manifest.records] == [digest, None]
 
 
 def test_class_folders_and_a_link_among_them(tmp_path: Path, key_file: Path) -> None:

@@ -45,12 +45,18 @@ def make_cohort(
         if with_masks and number % 2:
             cv2.imwrite(str(source / f"m{number}.png"), (image >= 200) * np.uint8(2))
             files[identity]["mask"] = f"m{number}.png"
-        digest = hashlib.sha256((source / name).read_bytes()).hexdigest()
-        records.append({"id": identity, "sha256": digest, "labels": {"b": number % 2}})
+        record = {"id": identity, "sha256": digest_of(source / name), "labels": {"b": number % 2}}
+        if "mask" in files[identity]:
+            record["mask_sha256"] = digest_of(source / files[identity]["mask"])
+        records.append(record)
     manifest = Manifest(task={"type": "multilabel", "classes": ["a", "b"]}, records=records)
     manifest.sources = write_sources(folder, source, files)
     write_manifest(manifest, folder / "cohort.json")
     return folder / "cohort.json"
+
+
+def digest_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def configure(manifest: Path, **options: object) -> PreprocessConfig:
@@ -125,14 +131,18 @@ def test_what_can_not_be_used_is_listed_with_its_code(tmp_path: Path) -> None:
     files = image_files(manifest)
     files[0].write_bytes(files[0].read_bytes() + b"x")
     files[2].unlink()
-    cv2.imwrite(str(tmp_path / "in" / "m3.png"), np.full((40, 50), 3, np.uint8))
+    for number in (3, 5):
+        cv2.imwrite(str(tmp_path / "in" / f"m{number}.png"), np.full((40, 50), 3, np.uint8))
     before = read_manifest(str(manifest))
+    before.records[3]["mask_sha256"] = digest_of(tmp_path / "in" / "m3.png")
+    write_manifest(before, manifest)
     after = run(configure(manifest, jobs=2))
     codes = {rejection["id"]: rejection["code"] for rejection in after.rejected}
     assert codes == {
         before.records[0]["id"]: "file/changed",
         before.records[2]["id"]: "file/unreadable",
         before.records[3]["id"]: "recipe/bad-mask",
+        before.records[5]["id"]: "file/changed",
     }
     assert set(codes.values()) <= set(CODES)
     assert len(before.records) == len(after.records) + len(after.rejected)
