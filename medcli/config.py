@@ -182,10 +182,16 @@ class Augment(StrEnum):
 
 
 class CalibrationMethod(StrEnum):
+    """How scores become probabilities; `auto` compares those that fit the task."""
+
     auto = "auto"
-    temperature = "temperature"
-    platt = "platt"
     none = "none"
+    temperature = "temperature"
+    bias_temperature = "bias-temperature"
+    platt = "platt"
+    beta = "beta"
+    isotonic = "isotonic"
+    vector = "vector"
 
 
 class AttributionMethod(StrEnum):

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, softmax
 
+from medcli.calibration.cases import FEW
 from medcli.errors import DataError
 
 # Temperatures outside are a limit that the likelihood would run through: separation, or scores without use.
@@ -59,6 +60,31 @@ def fit_sigmoid_temperature(logits: np.ndarray, targets: np.ndarray) -> dict[str
         return float(np.mean((expit(inverse * values) - truth) * values))
 
     return _solve(slope)
+
+
+def fit_label_temperatures(logits: np.ndarray, targets: np.ndarray) -> list[dict[str, Any]]:
+    """A temperature for each label of a model with sigmoid outputs, or that of all of them for rare ones.
+
+    Args:
+        logits: float [images, classes].
+        targets: 1, 0 or NaN, [images, classes]; NaN is left out.
+
+    Returns:
+        One entry a label, with `flags`. A label with fewer than 10 images of a kind shares its temperature.
+    """
+    shared = fit_sigmoid_temperature(logits, targets)
+    entries = []
+    for column in range(logits.shape[1]):
+        known = ~np.isnan(targets[:, column])
+        truth = targets[known, column]
+        if logits.shape[1] > 1 and min(np.sum(truth == 1), np.sum(truth == 0)) < FEW:
+            flag = f"fewer than {FEW} cases of a kind: the temperature is that of all labels together"
+            entries.append({**shared, "flags": [*shared["flags"], flag], "reason": None})
+        else:
+            entries.append(
+                {**fit_sigmoid_temperature(logits[known, column, None], truth[:, None]), "reason": None}
+            )
+    return entries
 
 
 def _solve(slope: Callable[[float], float]) -> dict[str, Any]:

@@ -30,10 +30,14 @@ def calibrate(
     scores: ScoreChoice = CalibrateConfig.scores,
     key_file: KeyFile = None,
     method: Annotated[
-        CalibrationMethod, typer.Option(help="auto: temperature for multiclass, else Platt")
+        CalibrationMethod, typer.Option(help="auto: the one that serves unseen patients best")
     ] = CalibrateConfig.method,
     operating_point: Annotated[
-        str, typer.Option(metavar="RULE", help="youden, sensitivity=0.9 or specificity=0.9")
+        str,
+        typer.Option(
+            metavar="RULE",
+            help="youden, sensitivity=, specificity=, cost=FN,FP[@PREVALENCE], net-benefit= or alerts=",
+        ),
     ] = CalibrateConfig.operating_point,
 ) -> None:
     """Turn scores into probabilities; choose thresholds.

@@ -44,6 +44,17 @@ METHODS = (
         "Rao JNK, Scott AJ. Biometrics 1992;48:577-585.",
     ),
     Method(
+        "Newcombe's hybrid",
+        "Differences of independent shares have Newcombe's hybrid score intervals.",
+        "Newcombe RG. Statistics in Medicine 1998;17:873-890; Zou GY, Donner A. 2008;27:1693-1702.",
+    ),
+    Method(
+        "cross-fitted log loss",
+        "Calibrators were compared by their log loss on patients that their fit had not seen (five folds); "
+        "the simplest within one standard error of the best was taken.",
+        "Hastie T, Tibshirani R, Friedman J. The Elements of Statistical Learning. Springer 2009, chapter 7.",
+    ),
+    Method(
         "percentile",
         "Other intervals are percentiles of resamples of patients (bootstrap).",
         "Efron B, Tibshirani RJ. An Introduction to the Bootstrap. Chapman & Hall 1993, chapter 13.",
@@ -64,7 +75,14 @@ METHODS = (
 
 CALIBRATORS = {
     "temperature": ("temperature scaling", "Guo C et al. ICML 2017:1321-1330."),
+    "bias-temperature": (
+        "a temperature with a bias for each class",
+        "Alexandari A, Kundaje A, Shrikumar A. ICML 2020:222-232.",
+    ),
     "platt": ("Platt scaling", "Platt J. Advances in Large Margin Classifiers 1999:61-74."),
+    "beta": ("beta calibration", "Kull M, Silva Filho T, Flach P. AISTATS 2017:623-631."),
+    "isotonic": ("isotonic regression", "Zadrozny B, Elkan C. KDD 2002:694-699."),
+    "vector": ("vector scaling", "Guo C et al. ICML 2017:1321-1330."),
 }
 
 

@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 
 from medcli.calibration.calibrator import apply
+from medcli.calibration.folds import patient_folds
 from medcli.calibration.operating_points import parse_rule
 from medcli.calibration.scores import is_exclusive, to_probabilities
-from medcli.config import CalibrateConfig
+from medcli.config import CalibrateConfig, EvaluateConfig
 from medcli.errors import DataError
 from medcli.metrics.patients import patient_codes
 from medcli.metrics.scored import Scored
+from medcli.stages._operating_points import FOLD_SEED, operating_points
 from medcli.stages._predictions import open_predictions
-from medcli.stages.calibrate import operating_points
+from medcli.stages.calibrate import calibration_digest
 from medcli.store.manifest import Manifest
 from medcli.store.predictions import Predictions
 
@@ -33,7 +35,7 @@ def score(predictions: Predictions, manifest: Manifest) -> tuple[Scored, dict[st
     after = None
     if calibration is not None:
         _check_calibration(calibration, predictions)
-        if calibration["method"] != "none":
+        if calibration["parameters"]:
             after = apply(
                 scores,
                 kind=kind,
@@ -68,6 +70,8 @@ def _check_calibration(calibration: dict[str, Any], predictions: Predictions) ->
             f"these are {predictions.score_kind}",
             hint=fix,
         )
+    if calibration["digest"] != calibration_digest(calibration):
+        raise DataError("the calibration was changed after it was made: its digest differs", hint=fix)
     if not _are_of_one_model(calibration["fitted_on"].get("model"), predictions.header.get("model")):
         raise DataError("the calibration in the manifest belongs to another model", hint=fix)
 
@@ -91,7 +95,17 @@ def _thresholds(
             if val.score_kind != "rank":
                 values = to_probabilities(values, kind=val.score_kind, exclusive=exclusive)
             rule = parse_rule(CalibrateConfig.operating_point)
-            return "val", operating_points(val.classes, targets, values, rule=rule)
+            clusters = patient_codes(val.records)[1]
+            points = operating_points(
+                val.classes,
+                targets,
+                values,
+                clusters,
+                held=patient_folds(values, targets, clusters, seed=FOLD_SEED),
+                rule=rule,
+                level=EvaluateConfig.level,
+            )
+            return "val", points
     is_rank = predictions.score_kind == "rank"
     reason = "the scores are ranks and there are no val predictions to choose on" if is_rank else None
     empty = {"rule": "0.5", "threshold": None if is_rank else 0.5, "sensitivity": None, "specificity": None}

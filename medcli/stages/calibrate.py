@@ -7,20 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from medcli.calibration.calibrator import apply, choose_method, fit
-from medcli.calibration.operating_points import Rule, choose_threshold, parse_rule
+from medcli.calibration.calibrator import apply, check_method, fit, keeps_ranks
+from medcli.calibration.folds import patient_folds
+from medcli.calibration.operating_points import Rule, parse_rule
+from medcli.calibration.referee import Task, cross_fitted, judge_methods
 from medcli.calibration.scores import is_exclusive, to_probabilities
-from medcli.config import CalibrateConfig
+from medcli.config import CalibrateConfig, EvaluateConfig
 from medcli.errors import DataError, at
 from medcli.metrics.patients import patient_codes
 from medcli.metrics.probability import expected_calibration_error, log_losses
 from medcli.progress import SILENT, Progress
+from medcli.stages._operating_points import FOLD_SEED, operating_points
 from medcli.stages._predictions import load_source, open_predictions
+from medcli.store.digests import digest_json
 from medcli.store.manifest import Manifest
 from medcli.store.predictions import Predictions
 from medcli.store.references import display
 
-BINS = 15
+BINS, LEVEL = EvaluateConfig.bins, EvaluateConfig.level
 UNDECLARED = "no declared part"
 
 
@@ -39,6 +43,7 @@ def run(config: CalibrateConfig, *, progress: Progress = SILENT) -> Manifest:
         _check_part(predictions.part)
         section = _calibrate(predictions, method=config.method.value, rule=rule)
     section["fitted_on"]["sha256"] = reference["sha256"]
+    section["digest"] = calibration_digest(section)
     manifest.calibration = section
     manifest.add_history(
         "calibrate", config, [("predictions", reference["sha256"])], method=section["method"]
@@ -69,35 +74,39 @@ def _check_part(part: str) -> None:
 
 
 def _calibrate(predictions: Predictions, *, method: str, rule: Rule) -> dict[str, Any]:
-    """The section, but for the digest of the predictions."""
-    classes, kind = predictions.classes, predictions.score_kind
-    exclusive = is_exclusive(predictions.task_type, len(classes))
-    if kind == "rank":
+    """The section, but for the digest of the predictions and its own."""
+    exclusive = is_exclusive(predictions.task_type, len(predictions.classes))
+    task = Task(predictions.classes, predictions.score_kind, exclusive)
+    if task.kind == "rank":
         raise DataError(
             f"ranks cannot be calibrated: {predictions.header.get('score_reason') or 'declared so'}",
             hint="--scores logit, if that is what they are",
         )
-    method = choose_method(method, exclusive=exclusive)
     rows = _usable_rows(predictions.targets, exclusive=exclusive)
     scores, targets = predictions.scores[rows], predictions.targets[rows].astype(float)
-    before = to_probabilities(scores, kind=kind, exclusive=exclusive)
-    parameters = fit(scores, targets, classes=classes, kind=kind, exclusive=exclusive, method=method)
-    after = apply(scores, kind=kind, exclusive=exclusive, method=method, parameters=parameters)
-    records = [predictions.records[row] for row in np.flatnonzero(rows)]
-    unit, codes = patient_codes(records)
+    if exclusive:
+        targets = np.nan_to_num(targets)
+    unit, clusters = patient_codes([predictions.records[row] for row in np.flatnonzero(rows)])
+    held = patient_folds(scores, targets, clusters, seed=FOLD_SEED)
+    fitted = _fit(scores, targets, clusters, held, task=task, method=method)
+    before = to_probabilities(scores, kind=task.kind, exclusive=exclusive)
+    after = _apply(scores, fitted, task=task)
+    decided, chosen_on = _to_choose_on(after, scores, targets, held, fitted=fitted, task=task)
+    points = operating_points(task.classes, targets, decided, clusters, held=held, rule=rule, level=LEVEL)
     return {
-        "method": method,
-        "score": kind,
-        "parameters": parameters,
+        **fitted,
+        "score": task.kind,
         "fitted_on": {
             "part": predictions.part,
             "sha256": "",
             "model": predictions.header.get("model"),
-            "n": len(records),
-            "n_patients": len(np.unique(codes)),
+            "n": len(scores),
+            "n_patients": len(np.unique(clusters)),
             "unit": unit,
         },
-        "operating_points": operating_points(classes, targets, after, rule=rule),
+        "operating_points": [
+            {**point, "chosen_on": origin} for point, origin in zip(points, chosen_on, strict=True)
+        ],
         "summary": {
             name: _summary(values, targets, exclusive=exclusive)
             for name, values in (("before", before), ("after", after))
@@ -105,16 +114,59 @@ def _calibrate(predictions: Predictions, *, method: str, rule: Rule) -> dict[str
     }
 
 
-def operating_points(
-    classes: list[str], targets: np.ndarray, values: np.ndarray, *, rule: Rule
-) -> list[dict[str, Any]]:
-    """A threshold for each class, with the rates it has on the images it was chosen on."""
-    points = []
-    for column, name in enumerate(classes):
-        known = ~np.isnan(targets[:, column])
-        chosen = choose_threshold(targets[known, column], values[known, column], rule=rule)
-        points.append({"class": name, "rule": str(rule), **chosen})
-    return points
+def _fit(
+    scores: np.ndarray,
+    targets: np.ndarray,
+    clusters: np.ndarray,
+    held: np.ndarray,
+    *,
+    task: Task,
+    method: str,
+) -> dict[str, Any]:
+    """`method`, `parameters`, and what the referee says: `folds` and `comparison`, or nulls."""
+    if method == "auto":
+        return judge_methods(scores, targets, clusters, held, task=task, level=LEVEL)
+    check_method(method, exclusive=task.exclusive)
+    parameters = fit(scores, targets, method=method, **task._asdict())
+    return {"method": method, "parameters": parameters, "folds": None, "comparison": None}
+
+
+def _apply(scores: np.ndarray, fitted: dict[str, Any], *, task: Task) -> np.ndarray:
+    return apply(
+        scores,
+        kind=task.kind,
+        exclusive=task.exclusive,
+        method=fitted["method"],
+        parameters=fitted["parameters"],
+    )
+
+
+def _to_choose_on(
+    after: np.ndarray,
+    scores: np.ndarray,
+    targets: np.ndarray,
+    held: np.ndarray,
+    *,
+    fitted: dict[str, Any],
+    task: Task,
+) -> tuple[np.ndarray, list[str]]:
+    """Probabilities that thresholds are chosen on, and for each class which they are.
+
+    A method that keeps ranks adds no optimism to a choice by ranks; of the others, probabilities of fits that
+    have not seen the image's patient are taken.
+    """
+    methods = [entry["method"] for entry in fitted["parameters"]] or ["none"] * len(task.classes)
+    moved = [not keeps_ranks(name, exclusive=task.exclusive) for name in methods]
+    if not any(moved):
+        return after, ["fitted"] * len(methods)
+    unseen = cross_fitted(scores, targets, held, task=task, methods=methods)
+    origins = ["out-of-fold" if is_moved else "fitted" for is_moved in moved]
+    return np.where(moved, unseen, after), origins
+
+
+def calibration_digest(section: dict[str, Any]) -> str:
+    """Digest of all that the section says but for itself: parameters and thresholds are frozen by it."""
+    return digest_json({name: value for name, value in section.items() if name != "digest"})
 
 
 def _usable_rows(targets: np.ndarray, *, exclusive: bool) -> np.ndarray:
@@ -144,6 +196,9 @@ def _summary(probabilities: np.ndarray, targets: np.ndarray, *, exclusive: bool)
 
 
 def _report(section: dict[str, Any], progress: Progress) -> None:
+    """What a person should know: the comparison, what it gained, and whatever was odd."""
+    for line in comparison_lines(section["comparison"] or []):
+        progress.note(line)
     before, after = section["summary"]["before"], section["summary"]["after"]
     progress.note(
         f"{section['method']}: ECE on val {before['ece']:.3f} to {after['ece']:.3f}, "
@@ -155,3 +210,19 @@ def _report(section: dict[str, Any], progress: Progress) -> None:
     for entry in section["parameters"]:
         for flag in entry["flags"]:
             progress.note(f"{entry['class']}: {flag}")
+
+
+def comparison_lines(comparison: list[dict[str, Any]]) -> list[str]:
+    """The referee's table, a line a label: cross-fitted log losses, the winner with a star; then why."""
+    if not comparison:
+        return []
+    names = list(dict.fromkeys(name for entry in comparison for name in entry["candidates"]))
+    titles = [entry["class"] or "all classes" for entry in comparison]
+    width = max(len(title) for title in ["log loss on unseen patients", *titles])
+    lines = [" ".join([f"{'log loss on unseen patients':<{width}}", *(f"{name:>10}" for name in names)])]
+    for title, entry in zip(titles, comparison, strict=True):
+        losses = {name: f"{c['log_loss']['estimate']:.4f}" for name, c in entry["candidates"].items()}
+        cells = [losses.get(name, "-") + ("*" if name == entry["winner"] else " ") for name in names]
+        cells = [f"{cell:>{max(10, len(name))}}" for cell, name in zip(cells, names, strict=True)]
+        lines.append(" ".join([f"{title:<{width}}", *cells]))
+    return lines + [f"{title}: {entry['why']}" for title, entry in zip(titles, comparison, strict=True)]

@@ -10,6 +10,7 @@ from typing import Any
 from medcli.config import EvaluateConfig, LabelPolicy
 from medcli.errors import DataError, UsageError, at
 from medcli.metrics.curves import class_curves
+from medcli.metrics.optimism import optimism
 from medcli.metrics.patients import patient_codes
 from medcli.metrics.scored import Scored
 from medcli.metrics.summary import summarize
@@ -23,6 +24,7 @@ from medcli.store.manifest import Manifest, load
 from medcli.store.predictions import Predictions
 from medcli.store.references import Reference, display, reference, verify
 
+CALIBRATION = ("method", "fitted_on", "parameters", "folds", "comparison", "digest")
 EVALUATION_VERSION = "evaluation/2"
 
 
@@ -106,10 +108,9 @@ def _section(
         "model": predictions.header.get("model"),
         "policy": predictions.header.get("policy"),
         "exclusive": scored.exclusive,
-        "calibration": None
-        if calibration is None
-        else {name: calibration[name] for name in ("method", "fitted_on", "parameters")},
+        "calibration": None if calibration is None else {name: calibration[name] for name in CALIBRATION},
         "thresholds": thresholds,
+        "optimism": optimism(scored.thresholds, summary["classes"]),
         "flags": _flags(scored, predictions, manifest=manifest, thresholds=thresholds),
         **summary,
         "curves": class_curves(scored),
@@ -166,14 +167,12 @@ def _methods(section: dict[str, Any], manifest: Manifest) -> str:
 def _study(manifest: Manifest) -> dict[str, Any]:
     """What the report says about data and training: counts and digests, no file names."""
     splits = manifest.splits or {}
-    calibration = manifest.calibration or {}
     return {
         "num_records": len(manifest.records),
         "parts": {part: len(ids) for part, ids in (splits.get("parts") or {}).items()},
         "rejected": sorted(Counter(item["code"] for item in manifest.rejected).items()),
         "num_rejected": len(manifest.rejected),
         "model": (manifest.model or {}).get("name"),
-        "calibration": calibration or None,
         "history": manifest.history,
     }
 

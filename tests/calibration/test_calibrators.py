@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit, softmax
 
-from medcli.calibration.calibrator import apply, choose_method, fit
+from medcli.calibration.calibrator import apply, check_method, fit, methods_for
 from medcli.calibration.platt import fit_platt
 from medcli.calibration.scores import is_exclusive, to_logits, to_probabilities
 from medcli.calibration.temperature import COLDEST, HOTTEST, fit_sigmoid_temperature, fit_softmax_temperature
@@ -151,12 +151,15 @@ def test_labels_that_cannot_be_fitted_stay_as_they_are():
     assert parameters[0]["slope"] == by_hand["slope"]
 
 
-def test_what_auto_stands_for():
-    assert choose_method("auto", exclusive=True) == "temperature"
-    assert choose_method("auto", exclusive=False) == "platt"
-    assert choose_method("none", exclusive=False) == "none"
-    with pytest.raises(UsageError, match="one label at a time"):
-        choose_method("platt", exclusive=True)
+def test_methods_that_do_not_fit_the_task_are_refused_with_those_that_do():
+    with pytest.raises(UsageError, match="one label at a time") as refused:
+        check_method("platt", exclusive=True)
+    assert refused.value.hint == "one of auto, none, temperature, bias-temperature, vector"
+    with pytest.raises(UsageError, match="exclude each other"):
+        check_method("vector", exclusive=False)
+    for exclusive in (True, False):
+        for name in methods_for(exclusive=exclusive):
+            check_method(name, exclusive=exclusive)
     assert is_exclusive("binary", 2)
     assert not is_exclusive("binary", 1)
     assert not is_exclusive("multilabel", 3)

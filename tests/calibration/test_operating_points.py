@@ -7,12 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medcli.calibration.operating_points import Rule, choose_threshold, parse_rule
+from medcli.calibration.operating_points import Rule, choose_threshold, cross_fitted_calls, parse_rule
 from medcli.errors import UsageError
 from tests.metrics.oracles import expected, numbers, table
 
 
-@pytest.mark.parametrize("text", ["youden", "sensitivity=0.9", "specificity=0.95"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "youden",
+        "sensitivity=0.9",
+        "specificity=0.95",
+        "cost=10,1",
+        "cost=10,1@0.02",
+        "net-benefit=0.1",
+        "alerts=0.2",
+    ],
+)
 def test_rules_are_written_as_they_are_read(text):
     assert str(parse_rule(text)) == text
 
@@ -28,6 +39,14 @@ def test_rules_are_written_as_they_are_read(text):
         "specificity=90",
         "sensitivity=nan",
         "specificity=x",
+        "cost=10",
+        "cost=10,0",
+        "cost=1,1@1",
+        "cost=1,1@",
+        "net-benefit=1",
+        "net-benefit=0.1@0.2",
+        "alerts=0",
+        "alerts=nan",
     ],
 )
 def test_other_rules_are_refused(text):
@@ -55,7 +74,7 @@ def test_no_other_score_is_a_better_threshold(rows, text):
         rule.name
     ]
     own = {"youden": lambda a, b: 1, "sensitivity": lambda a, b: a, "specificity": lambda a, b: b}[rule.name]
-    allowed = {t: merit(*pair) for t, pair in tried.items() if own(*pair) >= (rule.target or 0) - 1e-12}
+    allowed = {t: merit(*pair) for t, pair in tried.items() if own(*pair) >= (rule.values or (0,))[0] - 1e-12}
     if not allowed:
         assert found["threshold"] is None
         assert found["reason"]
@@ -72,7 +91,7 @@ def test_step_rules_agree_with_proc(marker):
     for rule, key in (("specificity", f"sens_at_spec_{marker}"), ("sensitivity", f"spec_at_sens_{marker}")):
         block = wanted.get(key, {"targets": [], "empirical_step": []})
         for target, point in zip(block["targets"], block["empirical_step"], strict=True):
-            found = choose_threshold(targets, scores, rule=Rule(rule, target))
+            found = choose_threshold(targets, scores, rule=Rule(rule, (target,)))
             assert found["threshold"] == point["threshold"]
             if point["threshold"] is not None:
                 assert found["sensitivity"] == pytest.approx(point["sensitivity"])
@@ -96,3 +115,69 @@ def test_one_class_has_no_threshold(targets, reason):
     found = choose_threshold(np.array(targets), np.zeros(len(targets)), rule=Rule("youden"))
     assert found["threshold"] is None
     assert reason in found["reason"]
+
+
+ROWS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 1)), min_size=2, max_size=40).filter(
+    lambda rows: 0 < sum(y for _, y in rows) < len(rows)
+)
+
+
+@given(ROWS, st.integers(1, 20), st.integers(1, 20), st.sampled_from([None, 0.02, 0.5]))
+def test_no_other_threshold_costs_less(rows, missed, alarm, prevalence):
+    scores, targets = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    share = targets.mean() if prevalence is None else prevalence
+
+    def cost(threshold):
+        sensitivity, specificity = rates(targets, scores, threshold)
+        return missed * share * (1 - sensitivity) + alarm * (1 - share) * (1 - specificity)
+
+    found = choose_threshold(targets, scores, rule=Rule("cost", (missed, alarm), prevalence))
+    least, nobody = min(cost(threshold) for threshold in np.unique(scores)), cost(np.inf)
+    if found["threshold"] is None:
+        assert "nobody" in found["reason"]
+        assert nobody < least
+        return
+    assert cost(found["threshold"]) == pytest.approx(least)
+    assert found["value"]["estimate"] == pytest.approx(least)
+    assert found["value"]["nobody"] == pytest.approx(nobody)
+    assert found["value"]["everyone"] == pytest.approx(alarm * (1 - share))
+
+
+@given(ROWS, st.sampled_from([0.1, 0.25, 0.5, 1]))
+def test_alerts_are_as_many_as_allowed(rows, most):
+    scores, targets = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    shares = {threshold: np.mean(scores >= threshold) for threshold in np.unique(scores)}
+    allowed = [share for share in shares.values() if share <= most + 1e-12]
+    found = choose_threshold(targets, scores, rule=Rule("alerts", (most,)))
+    if not allowed:
+        assert found["threshold"] is None
+        return
+    assert shares[found["threshold"]] == max(allowed) == pytest.approx(found["value"]["estimate"])
+
+
+def test_net_benefit_calls_at_the_risk_itself():
+    targets, scores = np.array([0.0, 0, 0, 1, 1]), np.array([0.05, 0.3, 0.2, 0.2, 0.9])
+    found = choose_threshold(targets, scores, rule=Rule("net-benefit", (0.2,)))
+    assert found["threshold"] == 0.2
+    assert (found["sensitivity"], found["specificity"]) == (1, pytest.approx(1 / 3))
+    # 2 of 5 are found, 2 of 5 falsely called at odds of 1 to 4; calling everyone has 3 false calls.
+    assert found["value"] == {
+        "of": "net benefit",
+        "estimate": pytest.approx(0.4 - 0.4 / 4),
+        "everyone": pytest.approx(0.4 - 0.6 / 4),
+        "nobody": 0,
+    }
+
+
+def test_calls_of_other_patients_expect_less_than_the_choice_itself():
+    """Without any signal the rule promises more than one half where it was chosen, and keeps one half."""
+    generator = np.random.default_rng(4)
+    own, crossed = [], []
+    for _ in range(200):
+        targets, scores = generator.integers(0, 2, 60).astype(float), generator.normal(size=60)
+        found = choose_threshold(targets, scores, rule=Rule("youden"))
+        own.append(found["sensitivity"] + found["specificity"])
+        calls = cross_fitted_calls(targets, scores, np.arange(60) % 5, rule=Rule("youden"))
+        crossed.append(calls[targets == 1].mean() + 1 - calls[targets == 0].mean())
+    assert np.mean(own) > 1.1
+    assert np.mean(crossed) == pytest.approx(1, abs=0.03)

@@ -6,7 +6,7 @@ import pytest
 
 from medcli.config import CalibrateConfig, EvaluateConfig
 from medcli.reporting.checklists import TOPICS, WRITE, checklist
-from medcli.reporting.methods import METHODS, method_words, methods_markdown, used_methods
+from medcli.reporting.methods import CALIBRATORS, METHODS, method_words, methods_markdown, used_methods
 from medcli.stages import calibrate, evaluate
 from medcli.store.manifest import write_manifest
 from tests.reporting.synthetic import multiclass, multilabel, study
@@ -36,7 +36,9 @@ def test_only_what_was_used_is_named(evaluation):
     for method in METHODS:
         assert (method.source in text) == (method in used)
     assert ("clusters" in text or "cluster" in text) == (evaluation["n_clusters"] < evaluation["n"])
-    assert text.count("Platt scaling") == (not evaluation["exclusive"])
+    fitted = {entry["method"] for entry in evaluation["calibration"]["parameters"]} - {"none"}
+    named = {name for name, (label, _) in CALIBRATORS.items() if f"validation part by {label} [" in text}
+    assert named == fitted
 
 
 def test_sources_are_numbered_in_the_order_of_the_text(evaluation):

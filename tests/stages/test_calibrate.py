@@ -21,8 +21,8 @@ def calibrate(source, **options):
     return run(CalibrateConfig(source=str(source), **options))
 
 
-def test_labels_get_platt_and_say_what_they_were_fitted_on(tmp_path):
-    manifest = calibrate(study(tmp_path))
+def test_labels_say_what_they_were_fitted_on(tmp_path):
+    manifest = calibrate(study(tmp_path), method=CalibrationMethod.platt)
     section = manifest.calibration
     assert section["method"] == "platt"
     assert [entry["class"] for entry in section["parameters"]] == LABELS
@@ -38,7 +38,7 @@ def test_labels_get_platt_and_say_what_they_were_fitted_on(tmp_path):
 
 
 def test_a_label_that_never_occurs_is_null_with_the_reason(tmp_path):
-    section = calibrate(study(tmp_path)).calibration
+    section = calibrate(study(tmp_path), method=CalibrationMethod.platt).calibration
     assert section["parameters"][2]["class"] == HOSTILE
     assert section["parameters"][2]["slope"] is None
     assert section["parameters"][2]["reason"] == "no positive case to fit on"
@@ -47,8 +47,7 @@ def test_a_label_that_never_occurs_is_null_with_the_reason(tmp_path):
 
 
 def test_classes_get_one_temperature(tmp_path):
-    section = calibrate(study(tmp_path, multiclass)).calibration
-    assert section["method"] == "temperature"
+    section = calibrate(study(tmp_path, multiclass), method=CalibrationMethod.temperature).calibration
     assert [entry["class"] for entry in section["parameters"]] == KINDS
     assert len({entry["temperature"] for entry in section["parameters"]}) == 1
     assert 1.5 < section["parameters"][0]["temperature"] < 4
@@ -59,7 +58,8 @@ def test_operating_point_reaches_its_target_on_val(tmp_path):
     section = calibrate(study(tmp_path), operating_point="sensitivity=0.9").calibration
     for point in section["operating_points"][:2]:
         assert point["rule"] == "sensitivity=0.9"
-        assert point["sensitivity"] >= 0.9
+        assert point["sensitivity"]["estimate"] >= 0.9
+        assert point["expected"]["sensitivity"]["n_clusters"] == point["sensitivity"]["n_clusters"]
         assert 0 < point["threshold"] < 1
 
 
@@ -116,8 +116,9 @@ def test_probabilities_are_calibrated_on_their_logits(tmp_path):
     def probabilities(scores):
         return 1 / (1 + np.exp(-scores / 4))
 
-    section = calibrate(rescored(tmp_path, "probability", probabilities)).calibration
-    whole = calibrate(study(tmp_path)).calibration
+    platt = CalibrationMethod.platt
+    section = calibrate(rescored(tmp_path, "probability", probabilities), method=platt).calibration
+    whole = calibrate(study(tmp_path), method=platt).calibration
     found, wanted = section["parameters"][0], whole["parameters"][0]
     assert found["slope"] == pytest.approx(4 * wanted["slope"], rel=1e-3)
     assert logit(section["operating_points"][0]["threshold"]) == pytest.approx(
@@ -138,3 +139,48 @@ def test_none_chooses_only_operating_points(tmp_path):
     assert section["parameters"] == []
     assert section["summary"]["before"] == section["summary"]["after"]
     assert section["operating_points"][0]["threshold"] is not None
+
+
+def test_auto_compares_every_label_and_says_why(tmp_path):
+    write_predictions(tmp_path / "val.h5", multilabel("val", seed=1, n=800, patients=400))
+    section = calibrate(tmp_path / "val.h5").calibration
+    assert section["folds"] == 5
+    assert [entry["class"] for entry in section["comparison"]] == LABELS
+    first, never = section["comparison"][0], section["comparison"][2]
+    assert list(first["candidates"]) == [
+        "none", "bias-temperature", "temperature", "platt", "beta", "isotonic",
+    ]  # fmt: skip
+    assert first["winner"] == section["parameters"][0]["method"] != "temperature"
+    assert "it cannot shift, and the scores need an intercept of" in first["why"]
+    assert (never["winner"], never["reason"]) == ("none", "no positive case to fit on")
+
+
+def test_the_order_of_rows_changes_nothing_but_the_digests(tmp_path):
+    predictions = multilabel("val", seed=1)
+    order = np.random.default_rng(0).permutation(len(predictions.records))
+    shuffled = dataclasses.replace(
+        predictions,
+        scores=predictions.scores[order],
+        targets=predictions.targets[order],
+        records=[predictions.records[row] for row in order],
+    )
+    write_predictions(tmp_path / "a.h5", predictions)
+    write_predictions(tmp_path / "b.h5", shuffled)
+    first, second = (calibrate(tmp_path / name).calibration for name in ("a.h5", "b.h5"))
+    assert [e["winner"] for e in first["comparison"]] == [e["winner"] for e in second["comparison"]]
+    for one, other in zip(first["parameters"], second["parameters"], strict=True):
+        values = {name: value for name, value in one.items() if isinstance(value, float)}
+        assert {name: other[name] for name in values} == pytest.approx(values, rel=1e-6)
+    for one, other in zip(first["operating_points"], second["operating_points"], strict=True):
+        assert one["expected"] == other["expected"]
+        if one["threshold"] is not None:
+            assert one["threshold"] == pytest.approx(other["threshold"], rel=1e-6)
+
+
+def test_thresholds_of_methods_that_move_ranks_are_chosen_out_of_fold(tmp_path):
+    source = study(tmp_path)
+    kept = calibrate(source, method=CalibrationMethod.platt).calibration["operating_points"]
+    moved = calibrate(source, method=CalibrationMethod.isotonic).calibration["operating_points"]
+    assert {point["chosen_on"] for point in kept} == {"fitted"}
+    assert {point["chosen_on"] for point in moved} == {"out-of-fold"}
+    assert all(point["sensitivity"]["estimate"] < 1 for point in moved[:2])

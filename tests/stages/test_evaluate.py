@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 
-from medcli.config import CalibrateConfig, EvaluateConfig, Part
+from medcli.config import CalibrateConfig, CalibrationMethod, EvaluateConfig, Part
 from medcli.errors import DataError
 from medcli.metrics.roc import auc
 from medcli.stages import calibrate
@@ -29,7 +29,8 @@ FILES = {
 
 
 def calibrated(folder, make=multilabel):
-    manifest = calibrate.run(CalibrateConfig(source=str(study(folder, make))))
+    method = CalibrationMethod.platt if make is multilabel else CalibrationMethod.temperature
+    manifest = calibrate.run(CalibrateConfig(source=str(study(folder, make)), method=method))
     write_manifest(manifest, folder / "calibrated.json")
     return folder / "calibrated.json"
 
@@ -235,9 +236,28 @@ def test_a_calibration_of_other_things_is_refused(tmp_path):
     ):
         manifest = read_manifest(str(source))
         change(manifest.calibration)
+        manifest.calibration["digest"] = calibrate.calibration_digest(manifest.calibration)
         write_manifest(manifest, tmp_path / "changed.json")
         with pytest.raises(DataError, match=words):
             evaluate(tmp_path / "changed.json", tmp_path)
+
+
+def test_a_threshold_that_was_moved_afterwards_is_refused(tmp_path):
+    manifest = read_manifest(str(calibrated(tmp_path)))
+    manifest.calibration["operating_points"][0]["threshold"] *= 0.9
+    write_manifest(manifest, tmp_path / "moved.json")
+    with pytest.raises(DataError, match="changed after it was made"):
+        evaluate(tmp_path / "moved.json", tmp_path)
+
+
+def test_what_thresholds_promised_stands_beside_what_they_keep(labels_done):
+    evaluation = labels_done[1].evaluation
+    assert [entry["class"] for entry in evaluation["optimism"]] == LABELS[:2]
+    for entry, found in zip(evaluation["optimism"], evaluation["classes"], strict=False):
+        chosen = found["operating_point"]["sensitivity"]["estimate"]
+        gap = entry["sensitivity"]
+        assert gap["estimate"] == pytest.approx(found["sensitivity"]["estimate"] - chosen)
+        assert gap["ci"][0] < gap["estimate"] < gap["ci"][1]
 
 
 def test_a_part_without_predictions_is_named(tmp_path):
