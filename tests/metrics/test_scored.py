@@ -26,15 +26,19 @@ def test_a_subset_counts_only_its_own_patients():
     part = whole.subset(np.array([False, True, True, True, False]))
     assert part.ranks[:, 0].tolist() == [0.9, 0.4, 0.6]
     assert part.targets[:, 0].tolist()[::2] == [1, 1]
-    assert part.clusters.tolist() == [0, 0, 1] and part.num_clusters == 2
-    assert part.before is not None and part.before.shape == (3, 1) and part.after is None
+    assert part.clusters.tolist() == [0, 0, 1]
+    assert part.num_clusters == 2
+    assert part.before is not None
+    assert part.before.shape == (3, 1)
+    assert part.after is None
     assert part.thresholds == whole.thresholds
     assert part.calls.shape == (3,)
 
 
 def test_a_subset_of_nothing_is_empty():
     empty = _scored().subset(np.zeros(5, dtype=bool))
-    assert empty.ranks.shape == (0, 1) and empty.num_clusters == 0
+    assert empty.ranks.shape == (0, 1)
+    assert empty.num_clusters == 0
 
 
 def test_rows_may_be_numbered():
