@@ -81,6 +81,14 @@ class Normalize(StrEnum):
     none = "none"
 
 
+class Depth(StrEnum):
+    """What holds a pixel: 8 or 16 bits from black to white, or half precision (see `preprocess --help`)."""
+
+    uint8 = "8"
+    uint16 = "16"
+    float16 = "float16"
+
+
 class Fit(StrEnum):
     """`center` keeps the scale (of `--spacing`): pads what is smaller, cuts what is larger."""
 
@@ -270,6 +278,7 @@ class PreprocessConfig:
     jobs: int = place(0)
     size: int = 224
     channels: int = 1
+    depth: Depth = Depth.uint8
     fit: Fit = Fit.pad
     plane: Plane = Plane.axial
     spacing: tuple[float, ...] | None = None

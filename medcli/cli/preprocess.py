@@ -10,7 +10,7 @@ import typer
 from medcli.cli.command import invocation, planned_only
 from medcli.cli.options import Fresh, Jobs, KeyFile, MaxRejects, Output, numbers, pairs
 from medcli.cli.output import deliver, exit_for_rejects, print_result
-from medcli.config import Crop, Fit, Normalize, Plane, PreprocessConfig, When
+from medcli.config import Crop, Depth, Fit, Normalize, Plane, PreprocessConfig, When
 
 EXAMPLES = [
     ("a bare folder", "medcli preprocess --clahe in/ out.h5"),
@@ -57,6 +57,9 @@ RecordsPart = Annotated[
     str | None,
     typer.Option("--part", metavar="I/N", help="Only this part of the records [of a SLURM array]"),
 ]
+PixelDepth = Annotated[
+    Depth, typer.Option("--depth", help="Bits of a pixel; float16 holds z-scores as they are")
+]
 Choosing = Annotated[
     When, typer.Option(help="--denoise and --clahe for every image, or for those that need it")
 ]
@@ -75,6 +78,7 @@ def preprocess(
     output: Output = PreprocessConfig.output,
     size: Annotated[int, typer.Option(min=8, help="Height and width in pixels")] = PreprocessConfig.size,
     channels: Channels = PreprocessConfig.channels,
+    depth: PixelDepth = PreprocessConfig.depth,
     fit: Annotated[
         Fit, typer.Option(help="How an image becomes square; center keeps its scale")
     ] = PreprocessConfig.fit,
@@ -122,8 +126,9 @@ def preprocess(
     """Make the pixels that a network eats.
 
     In this order: decode, turn and resample, choose slices and crops, window, percentiles or z-score, invert
-    MONOCHROME1, denoise, CLAHE, fit to size, 8 bits, channels. Z-scores of -4 to 4 fill the 8 bits. The
-    bytes are the same for any number of jobs.
+    MONOCHROME1, denoise, CLAHE, fit to size, depth, channels. Non-local means work on 16 bits, CLAHE on those
+    of the depth (on 16 for float16). Z-scores of -4 to 4 fill 8 and 16 bits; float16 holds them unclipped
+    where nothing was filtered, and brightness from 0 to 1. The bytes are the same for any number of jobs.
 
     Run again, it finds what is done: where OUT.h5 is whole and was made from the same records by the same
     recipe and version, and all source files and masks still have their digests, nothing is decoded. So a job

@@ -39,14 +39,34 @@ class Augmenter:
         return {**self.__dict__, "_pipeline": None}
 
     def __call__(self, image: np.ndarray, epoch: int, record_id: str) -> np.ndarray:
-        """The changed image, uint8 [height, width, channels]."""
+        """The changed image, of the type and shape [height, width, channels] that it had."""
         if self.kind == "none":
             return image
         if self._pipeline is None:
             self._pipeline = _build(self.kind)
         self._pipeline.set_random_seed(derive_seed(self.seed, "augment", epoch, record_id) % 2**32)
-        changed = self._pipeline(image=image)["image"]
-        return changed.reshape(image.shape)
+        low, high = _range_of(image)
+        changed = self._pipeline(image=_in_range(image, low, high))["image"].reshape(image.shape)
+        return changed if image.dtype == np.uint8 else _out_of_range(changed, low, high, dtype=image.dtype)
+
+
+def _range_of(image: np.ndarray) -> tuple[float, float]:
+    """What is 0 and 1 to albumentations, which cuts off what is beyond: scores get their own range."""
+    if image.dtype != np.float16:
+        return 0.0, float(np.iinfo(image.dtype).max)
+    return min(0.0, float(image.min())), max(1.0, float(image.max()))
+
+
+def _in_range(image: np.ndarray, low: float, high: float) -> np.ndarray:
+    """uint8 as it is, other types as float32 from 0 to 1: albumentations takes these two."""
+    if image.dtype == np.uint8:
+        return image
+    return (image.astype(np.float32) - np.float32(low)) / np.float32(high - low)
+
+
+def _out_of_range(changed: np.ndarray, low: float, high: float, *, dtype: np.dtype) -> np.ndarray:
+    values = changed * np.float32(high - low) + np.float32(low)
+    return (np.rint(values) if dtype == np.uint16 else values).clip(low, high).astype(dtype)
 
 
 def _build(kind: str) -> Any:

@@ -1,4 +1,4 @@
-"""One slice on its way to the canvas: brightness, inversion, denoising, contrast, fit, 8 bits, channels."""
+"""One slice on its way to the canvas: brightness, inversion, denoising, contrast, fit, depth, channels."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from medcli.config import PreprocessConfig
+from medcli.config import Depth, PreprocessConfig
 from medcli.errors import DataError
 from medcli.images.contrast import equalize_adaptive
 from medcli.images.denoise import denoise
 from medcli.images.geometry import Placement, resize_image
 from medcli.images.intensity import MAX_16_BIT, to_8_bit
-from medcli.images.scaling import Scale
+from medcli.images.scaling import Z_RANGE, Scale
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,32 @@ class Finisher:
         return self.scale.grey(frame, is_inverted=self.is_inverted)
 
     def finish(self, frame: np.ndarray, placement: Placement, steps: Steps) -> np.ndarray:
-        """uint8 [size, size, `num_channels`].
+        """[size, size, `num_channels`] in the type of `--depth`.
 
-        Filtered in 16 bits; CLAHE counts in 256 bins, so pixels are rounded to 8 before it, else at the end.
+        Filtered in 16 bits; 8 bits are rounded before CLAHE, which counts in 256 bins anyway, or at the end.
+        float16 holds brightness from 0 to 1, or the scores of a z-score: these are not clipped, unless a
+        filter, which works on 16 bits between -4 and 4 deviations, came between.
         """
+        depth = self.recipe.depth
+        if depth is Depth.float16:
+            return self._half(frame, placement, steps)
         small = resize_image(self._filtered(frame, steps), placement)
-        return with_channels(small if small.dtype == np.uint8 else to_8_bit(small), self.num_channels)
+        if depth is Depth.uint8 and small.dtype == np.uint16:
+            small = to_8_bit(small)
+        return with_channels(small, self.num_channels)
+
+    def _half(self, frame: np.ndarray, placement: Placement, steps: Steps) -> np.ndarray:
+        if self.scale.is_scores and steps == Steps(denoise=False, clahe=False):
+            values = self.scale.scores(frame, is_inverted=self.is_inverted)
+        else:
+            values = self._filtered(frame, steps).astype(np.float32) / np.float32(MAX_16_BIT)
+            if self.scale.is_scores:
+                values = (values - np.float32(0.5)) * np.float32(2 * Z_RANGE)
+        # Beside the image it is black: 0 of brightness, of scores the darkest there is.
+        black = values.min() if self.scale.is_scores else np.float32(0)
+        small = with_channels(resize_image(values - black, placement) + black, self.num_channels)
+        limit = np.finfo(np.float16).max
+        return small.clip(-limit, limit).astype(np.float16)
 
     def _filtered(self, frame: np.ndarray, steps: Steps) -> np.ndarray:
         recipe = self.recipe
@@ -53,8 +73,9 @@ class Finisher:
             zeros = [self._zero(i) for i in range(len(self.scale.ramps))] if recipe.rician else None
             pixels = denoise(pixels, strength=recipe.denoise_strength, zeros=zeros)
         if steps.clahe:
+            pixels = to_8_bit(pixels) if recipe.depth is Depth.uint8 else pixels
             pixels = equalize_adaptive(
-                to_8_bit(pixels), clip=recipe.clahe_clip, tiles=recipe.clahe_tiles, is_colour=self.is_colour
+                pixels, clip=recipe.clahe_clip, tiles=recipe.clahe_tiles, is_colour=self.is_colour
             )
         return pixels
 

@@ -18,6 +18,8 @@ import cv2
 import numpy as np
 from numba import njit
 
+from medcli.images.compiled import compiled
+
 SEARCH = 10  # half the search window of 21 x 21
 BORDER = SEARCH + 3  # and half the patch of 7 x 7
 _TILE = 256  # columns at a time
@@ -25,14 +27,6 @@ _STRIP = 24  # rows at a time
 
 _SIGNATURE = "void(float32[:,:,::1], float32[:,:,::1], float32, boolean, float32[:,:,::1], float32[:,::1])"
 _OPTIONS: Any = {"nogil": True, "fastmath": True, "error_model": "numpy"}
-
-
-def _compiled(function):  # type: ignore[no-untyped-def]
-    """Machine code, kept beside this file or in the user's cache where either can be written."""
-    try:
-        return njit(_SIGNATURE, cache=True, **_OPTIONS)(function)
-    except RuntimeError:  # numba found no folder to keep it in
-        return njit(_SIGNATURE, **_OPTIONS)(function)
 
 
 @njit(**_OPTIONS)
@@ -90,7 +84,7 @@ def _give(weight, mine, theirs, near, far):  # type: ignore
         far[x] += weight[x] * mine[x]
 
 
-@_compiled
+@compiled(_SIGNATURE, fastmath=True)
 def _accumulate(planes, values, scale, is_absolute, sums, weights):  # type: ignore # noqa: PLR0917
     """Add weighted values of all neighbours (not of the pixel itself) to `sums`, their weights to `weights`.
 

@@ -43,7 +43,7 @@ class Prepared:
     """One image that a network eats, and what came along with it.
 
     Attributes:
-        pixels: uint8 [size, size, channels].
+        pixels: uint8, uint16 or float16 [size, size, channels], as `--depth` says.
         mask: uint8 [size, size]; None when the picture has none.
         boxes: On the canvas, clipped to it; those that miss it are gone.
         slice: Which slice of the oriented and resampled volume; None of a 2-D image.

@@ -1,7 +1,7 @@
 """From a decoded picture to what a network eats, in one fixed order.
 
 Orientation and resampling, crops and slices, brightness (windows, percentiles or z-scores), MONOCHROME1
-inverted, denoising, CLAHE, fit to size, 8 bits, channels. Every picture goes alone, so a result depends on
+inverted, denoising, CLAHE, fit to size, depth, channels. Every picture goes alone, so a result depends on
 its own pixels and the recipe only.
 """
 

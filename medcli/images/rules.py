@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
-from medcli.config import Normalize, PreprocessConfig
+from medcli.config import Depth, Normalize, PreprocessConfig
 from medcli.errors import UsageError
 
 MAX_SIZE = 4096
@@ -23,6 +25,11 @@ def check_recipe(recipe: PreprocessConfig) -> None:
     _check_slices(recipe)
     _check_intensity(recipe)
     _check_filters(recipe)
+
+
+def holds_scores(recipe: Mapping[str, Any]) -> bool:
+    """Whether images of a recorded recipe are deviations from a mean already, not brightness from 0 to 1."""
+    return recipe.get("depth") == Depth.float16 and recipe.get("normalize") == Normalize.zscore
 
 
 def _check_channels(recipe: PreprocessConfig) -> None:

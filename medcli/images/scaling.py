@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,22 +13,34 @@ from medcli.images.foreground import foreground
 from medcli.images.intensity import Ramp, finite, full_range_ramp, percentile_ramp, window_ramp
 
 Z_RANGE = 4.0
-"""Standard deviations from the mean that become black and white."""
+"""Standard deviations from the mean that become black and white; only float16 holds more."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """One ramp for all channels, one a channel, or (several windows) one for each channel to be made."""
+    """One ramp for all channels, one a channel, or (several windows) one for each channel to be made.
+
+    `is_scores`: the ramps run from -4 to 4 standard deviations, and float16 holds those.
+    """
 
     ramps: tuple[Ramp, ...]
+    is_scores: bool = False
 
     def grey(self, frame: np.ndarray, *, is_inverted: bool) -> np.ndarray:
         """uint16 of [height, width] or [height, width, channels]; `is_inverted` gives the negative."""
+        return self._each(frame, lambda ramp, values: ramp.grey(values, is_inverted=is_inverted))
+
+    def scores(self, frame: np.ndarray, *, is_inverted: bool) -> np.ndarray:
+        """float32 standard deviations from the mean, not clipped; 0 where the picture is constant."""
+        sign = -1.0 if is_inverted else 1.0
+        return self._each(frame, lambda ramp, values: _scores(ramp, values, sign=sign))
+
+    def _each(self, frame: np.ndarray, function: Callable[[Ramp, np.ndarray], np.ndarray]) -> np.ndarray:
         if len(self.ramps) == 1:
-            return self.ramps[0].grey(np.ascontiguousarray(frame), is_inverted=is_inverted)
+            return function(self.ramps[0], np.ascontiguousarray(frame))
         planes = [frame] * len(self.ramps) if frame.ndim == 2 else list(np.moveaxis(frame, -1, 0))
         made = [
-            ramp.grey(np.ascontiguousarray(plane), is_inverted=is_inverted)
+            function(ramp, np.ascontiguousarray(plane))
             for ramp, plane in zip(self.ramps, planes, strict=True)
         ]
         return np.stack(made, axis=-1)
@@ -71,7 +84,7 @@ def find_scale(
             ramps.append(
                 _score_ramp(float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64)))
             )
-    return Scale(tuple(ramps))
+    return Scale(tuple(ramps), is_scores=method is Normalize.zscore)
 
 
 def _inside(channel: np.ndarray, recipe: PreprocessConfig, *, is_inverted: bool) -> np.ndarray:
@@ -91,3 +104,10 @@ def _windows(recipe: PreprocessConfig, header_window: tuple[float, float] | None
 
 def _score_ramp(mean: float, deviation: float) -> Ramp:
     return Ramp(mean - Z_RANGE * deviation, mean + Z_RANGE * deviation)
+
+
+def _scores(ramp: Ramp, values: np.ndarray, *, sign: float) -> np.ndarray:
+    deviation = (ramp.high - ramp.low) / (2 * Z_RANGE)
+    if deviation <= 0:
+        return np.zeros(values.shape, np.float32)
+    return (sign * (values.astype(np.float64) - (ramp.low + ramp.high) / 2) / deviation).astype(np.float32)

@@ -26,9 +26,9 @@ def predict_logits(
 
     Args:
         network: On its device; put into evaluation mode.
-        batches: uint8 [images, height, width, channels] each.
-        mean: Of each channel, in units of 255.
-        std: Of each channel, in units of 255.
+        batches: uint8, uint16 or float16 [images, height, width, channels] each.
+        mean: Of each channel, where white is 1.
+        std: Of each channel, where white is 1.
         precision: `fp32` or `bf16`.
         step: Called with the number of images after each batch.
 

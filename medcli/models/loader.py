@@ -29,7 +29,7 @@ class Images(Protocol):
     records: list[dict]
 
     def image(self, index: int) -> np.ndarray:
-        """Image at `index`, uint8 [height, width, channels]."""
+        """Image at `index`, uint8, uint16 or float16 [height, width, channels]."""
         ...
 
 
@@ -86,7 +86,7 @@ class BatchLoader:
         )
 
     def batches(self, rows: Sequence[np.ndarray], *, epoch: int = 0) -> Iterator[torch.Tensor]:
-        """Images of each list of positions, uint8 [images, height, width, channels], in the order given.
+        """Images of each list of positions, [images, height, width, channels], in the order given.
 
         Raises:
             DataError: If a worker dies or hangs, naming what it was loading.

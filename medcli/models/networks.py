@@ -13,6 +13,9 @@ from torch import nn
 
 from medcli.errors import DataError, UsageError
 
+# What is 1 in units of mean and standard deviation.
+_WHITE = {torch.uint8: 255, torch.uint16: 65535, torch.float16: 1}
+
 Option = int | float | bool | str | list[int]
 
 # Decided by options of ours, or ways to load code and pickled weights from elsewhere.
@@ -162,9 +165,9 @@ def input_tensor(images: np.ndarray, *, mean: Sequence[float], std: Sequence[flo
     """What a network eats.
 
     Args:
-        images: uint8 [images, height, width, channels].
-        mean: Of each channel, in units of 255.
-        std: Of each channel, in units of 255.
+        images: uint8, uint16 or float16 [images, height, width, channels].
+        mean: Of each channel, where white is 1.
+        std: Of each channel, where white is 1.
 
     Returns:
         float32 [images, channels, height, width], in channels_last memory.
@@ -174,7 +177,7 @@ def input_tensor(images: np.ndarray, *, mean: Sequence[float], std: Sequence[flo
 
 def normalise(images: torch.Tensor, *, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
     """As `input_tensor`, on the device of `images`."""
-    scale = torch.tensor([1 / (255 * s) for s in std], device=images.device)
+    scale = torch.tensor([1 / (_WHITE[images.dtype] * s) for s in std], device=images.device)
     shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=images.device)
     # A permuted view of [images, height, width, channels] is channels_last already.
     return (images.to(torch.float32) * scale + shift).permute(0, 3, 1, 2)

@@ -34,8 +34,8 @@ class Plan:
     Attributes:
         rows: Positions of the training images.
         validation_rows: Positions of the validation images; may be empty.
-        mean: Of each channel, in units of 255.
-        std: Of each channel, in units of 255.
+        mean: Of each channel, where white is 1.
+        std: Of each channel, where white is 1.
         precision: `fp32` or `bf16`.
         is_frozen: Whether the backbone keeps its weights and statistics.
     """

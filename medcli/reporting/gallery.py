@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from medcli.errors import DataError
+from medcli.reporting.display import as_8_bit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +38,8 @@ class Example:
     """One image and the map of one class.
 
     Attributes:
-        image: uint8 [height, width, channels], 1 or 3 channels.
+        image: uint8, uint16 or float16 [height, width, channels]; three are shown as colour,
+            of one or two the first.
         attribution: float [height, width] in [0, 1]; zero everywhere when nothing spoke for the class.
         mask: bool [height, width], where the finding is, or None.
         name: The class that the map and the probability are of.
@@ -218,7 +220,7 @@ def blend(image: np.ndarray, attribution: np.ndarray) -> np.ndarray:
     """The image with the map over it, uint8 [height, width, 3]; opacity grows with the map.
 
     Args:
-        image: uint8 [height, width, channels]; colour is turned to grey, so that hue belongs to the map.
+        image: As in `Example`; colour is turned to grey, so that hue belongs to the map.
         attribution: float [height, width] in [0, 1].
     """
     import matplotlib
@@ -230,7 +232,8 @@ def blend(image: np.ndarray, attribution: np.ndarray) -> np.ndarray:
 
 
 def _rgb(image: np.ndarray) -> np.ndarray:
-    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image[..., :3]
+    shown = image[..., :3] if image.shape[2] >= 3 else image[..., :1].repeat(3, axis=2)
+    return as_8_bit(shown)
 
 
 def printable(text: str, length: int) -> str:

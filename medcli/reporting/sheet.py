@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from medcli.errors import DataError
+from medcli.reporting.display import as_8_bit
 from medcli.reporting.words import shorten
 
 WIDTH, MARGIN, GAP, NUM_COLUMNS = 1240, 24, 20, 3
@@ -29,8 +30,8 @@ class Pair:
 
     Attributes:
         before: The source as a thumbnail: uint8 [height, width(, 3)].
-        after: The result: uint8, uint16 or float [height, width, channels]; one and three channels are
-            shown as they are, of others the first. Types but uint8 are stretched to their own range.
+        after: The result: uint8, uint16 or float16 [height, width, channels]; one and three channels are
+            shown as they are, of others the first. Z-scores are stretched to their own range.
         mask: Of the result: [height, width], where it is not zero a region is outlined.
         boxes: Of the result: `{"box": [left, top, right, bottom]}` in its pixels.
     """
@@ -124,8 +125,4 @@ def _outline(region: np.ndarray) -> np.ndarray:
 def _rgb(pixels: np.ndarray) -> np.ndarray:
     planes = pixels[..., None] if pixels.ndim == 2 else pixels
     planes = planes if planes.shape[2] == 3 else planes[..., :1].repeat(3, axis=2)
-    if planes.dtype == np.uint8:
-        return np.ascontiguousarray(planes)
-    values = planes.astype(np.float64)
-    low, high = float(values.min()), float(values.max())
-    return np.round((values - low) / (high - low or 1) * 255).astype(np.uint8)
+    return np.ascontiguousarray(as_8_bit(planes))

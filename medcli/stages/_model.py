@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from medcli.config import PreprocessConfig, recorded_options
 from medcli.errors import DataError
 from medcli.store.weights import read_header
 
@@ -30,7 +31,8 @@ def refuse_other_images(model: dict[str, Any], shard: dict[str, Any]) -> None:
         model: Header of the model.
         shard: Header of the shards.
     """
-    recipe, ours = model["recipe"], shard["recipe"]
+    defaults = recorded_options(PreprocessConfig())  # of options that were not there when a file was made
+    recipe, ours = ({**defaults, **header["recipe"]} for header in (model, shard))
     differing = sorted(key for key in recipe.keys() | ours.keys() if recipe.get(key) != ours.get(key))
     if differing:
         words = "; ".join(f"{k} was {recipe.get(k)}, is {ours.get(k)}" for k in differing[:4])

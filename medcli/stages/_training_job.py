@@ -13,6 +13,7 @@ from torch import nn
 from medcli.config import Augment, TrainConfig, recorded_options
 from medcli.errors import DataError, InputError
 from medcli.images.augmentation import Augmenter
+from medcli.images.rules import holds_scores
 from medcli.metrics.roc import auc
 from medcli.models.devices import choose_device, resolve_precision
 from medcli.models.loader import BatchLoader
@@ -90,6 +91,8 @@ class TrainingJob:
         )
         for note in notes:
             self.progress.note(note)
+        if holds_scores(reader.header["recipe"]):
+            mean, std = [0.0] * channels, [1.0] * channels
         return {
             "name": config.model,
             "options": options,

@@ -31,6 +31,7 @@ class _Part:
     header: dict[str, Any]
     num_images: int
     has_masks: bool
+    dtype: str
 
     @property
     def number(self) -> int:
@@ -100,14 +101,14 @@ def _read_part(name: str) -> _Part:
     with open_hdf5(path) as file:
         header = read_header(file, version=SHARD_VERSION)
         num_images = len(read_records(file, header))
-        has_masks = "masks" in file
+        has_masks, dtype = "masks" in file, str(file["images"].dtype)
     if "part" not in header:
         raise DataError(
             "it is not a part: preprocess made it from all records",
             where=name,
             hint="give the manifests that preprocess --part I/N wrote",
         )
-    return _Part(name, manifest, path, header, num_images, has_masks)
+    return _Part(name, manifest, path, header, num_images, has_masks, dtype)
 
 
 def _refuse_what_differs(parts: list[_Part]) -> None:
@@ -137,7 +138,7 @@ def _difference(first: _Part, part: _Part) -> str:
         "the list of records": last["inputs"] != other["inputs"] or sources[0] != sources[1],
         "the task": ours["task"] != theirs["task"],
         "the history": ours["history"] != theirs["history"],
-        "the kind of its images": (ours["shape"], first.has_masks) != (theirs["shape"], part.has_masks),
+        "the kind of its images": _kind(first) != _kind(part),
         "the list of earlier rejects": first.earlier != part.earlier,
     }
     for f in fields(Manifest):
@@ -195,6 +196,7 @@ def _write(
             shape=(height, width, channels),
             header=header,
             with_masks=parts[0].has_masks,
+            dtype=parts[0].dtype,
         ) as shard,
         progress.task("merge", total) as step,
     ):
@@ -211,6 +213,10 @@ def _rows(part: _Part) -> Iterator[tuple[Any, dict[str, Any], Any]]:
         for row, record in enumerate(read_records(file, part.header)):
             mask = read_array(file, "masks", rows=row) if part.has_masks else None
             yield read_array(file, "images", rows=row), record, mask
+
+
+def _kind(part: _Part) -> tuple[Any, ...]:
+    return part.header["shape"], part.dtype, part.has_masks
 
 
 def _show(part: _Part) -> str:

@@ -204,7 +204,9 @@ def _write(
     shape = (config.size, config.size, config.channels)
     rejected: Rows = []
     with (
-        ShardWriter(config.shard, shape=shape, header=header, with_masks=with_masks) as shard,
+        ShardWriter(
+            config.shard, shape=shape, header=header, with_masks=with_masks, dtype=config.depth.name
+        ) as shard,
         progress.task("preprocess", len(jobs)) as step,
         closing(run_in_workers(prepare, jobs, jobs=config.jobs)) as results,  # type: ignore[type-var]
     ):

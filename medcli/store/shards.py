@@ -17,6 +17,8 @@ from medcli.store.hdf5 import open_hdf5, read_array, read_header, read_records
 from medcli.store.references import Reference, existing, reference, verify
 
 SHARD_VERSION = "shard/1"
+DTYPES = ("uint8", "uint16", "float16")
+"""Of images: black is 0 and white 255, 65535 or 1; float16 may also hold scores around 0."""
 
 
 class ShardWriter:
@@ -27,14 +29,22 @@ class ShardWriter:
         shape: Height, width, channels of every image.
         header: task, recipe and history; version and shape are added.
         with_masks: Whether a label map goes with each image (all zero where a record has none).
+        dtype: Of the images: `uint8`, `uint16` or `float16`.
     """
 
     def __init__(
-        self, path: Path, *, shape: tuple[int, int, int], header: dict[str, Any], with_masks: bool
+        self,
+        path: Path,
+        *,
+        shape: tuple[int, int, int],
+        header: dict[str, Any],
+        with_masks: bool,
+        dtype: str = "uint8",
     ) -> None:
+        assert dtype in DTYPES, dtype
         self._header = {"medcli": SHARD_VERSION, "shape": list(shape), **header}
         self._mask_shape = shape[:2] if with_masks else None
-        layout = {"images": (shape, "uint8")}
+        layout = {"images": (shape, dtype)}
         if with_masks:
             layout["masks"] = (shape[:2], "uint8")  # type: ignore[assignment]
         self._file = GrowingFile(path, layout)  # type: ignore[arg-type]
@@ -49,7 +59,7 @@ class ShardWriter:
         self._file.__exit__(kind, error, trace)
 
     def append(self, pixels: np.ndarray, record: dict[str, Any], mask: np.ndarray | None = None) -> None:
-        """Add one image, uint8 [height, width, channels], and its label map, uint8 [height, width]."""
+        """Add one image, [height, width, channels], and its label map, uint8 [height, width]."""
         rows = {"images": pixels}
         if self._mask_shape:
             rows["masks"] = np.zeros(self._mask_shape, np.uint8) if mask is None else mask
@@ -98,6 +108,8 @@ class ShardReader:
             records = read_records(file, header)
             if "images" not in file or len(file["images"]) != len(records):
                 raise DataError("images and records differ in number", where=str(path))
+            if str(file["images"].dtype) not in DTYPES:
+                raise DataError(f"its images are {file['images'].dtype}", where=str(path))
         for key in ("task", "recipe", "shape"):
             if self.header and header.get(key) != self.header.get(key):
                 raise DataError(f"its {key} differs from that of {self._paths[0]}", where=str(path))
@@ -119,7 +131,7 @@ class ShardReader:
         return height, width, channels
 
     def image(self, index: int) -> np.ndarray:
-        """Image at `index`, uint8 [height, width, channels]."""
+        """Image at `index`, [height, width, channels] in the type that the shard has."""
         file, row = self._locate(index)
         return read_array(file, "images", rows=row)
 

@@ -50,3 +50,22 @@ def test_safe_never_mirrors_and_flips_reaches_every_corner() -> None:
 def test_none_changes_nothing() -> None:
     image = arrow()
     np.testing.assert_array_equal(Augmenter("none", seed=0)(image, 3, "a"), image)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float16])
+def test_deep_images_change_as_those_of_eight_bits_and_keep_their_depth(dtype: type) -> None:
+    white = 65535 if dtype is np.uint16 else 1
+    augment = Augmenter("flips", seed=1)
+    for epoch in range(8):
+        deep = augment((arrow() / 255 * white).astype(dtype), epoch, "a")
+        assert (deep.dtype, deep.shape) == (dtype, (48, 48, 1))
+        assert np.abs(deep / float(white) * 255 - augment(arrow(), epoch, "a")).mean() < 2
+
+
+def test_scores_are_not_cut_off_at_white() -> None:
+    scores = np.where(arrow() > 100, 6, -2).astype(np.float16)
+    for epoch in range(8):
+        changed = Augmenter("safe", seed=1)(scores, epoch, "a")
+        assert changed.max() > 4.5
+        assert changed.min() < -1
+        assert np.isfinite(changed).all()

@@ -66,6 +66,36 @@ def test_it_is_opencv_within_one_grey_level(shape: tuple[int, ...], is_deep: boo
     assert difference.sum() <= 3 + 0.03 * difference.size
 
 
+def exact_non_local_means(pixels: np.ndarray, strength: float) -> np.ndarray:
+    """By the definition, in float64: weights exp(-d^2 / h^2) of mean absolute differences, 0 below 0.001."""
+    height, width = pixels.shape
+    wide = np.pad(pixels.astype(np.float64), 13, mode="reflect")
+    own = wide[10 : 16 + height, 10 : 16 + width]
+    total, weights = np.zeros(pixels.shape), np.zeros(pixels.shape)
+    for down in range(-10, 11):
+        for across in range(-10, 11):
+            other = wide[10 + down : 16 + down + height, 10 + across : 16 + across + width]
+            patches = np.lib.stride_tricks.sliding_window_view(np.abs(own - other), (7, 7))
+            weight = np.exp(-np.square(patches.mean(axis=(2, 3)) / strength))
+            weight[weight < 1e-3] = 0
+            total += weight * wide[13 + down : 13 + down + height, 13 + across : 13 + across + width]
+            weights += weight
+    return total / weights
+
+
+@pytest.mark.parametrize("strength", [3.0, 12.0])
+def test_sixteen_bits_are_exact_within_one_of_their_65536_levels(strength: float) -> None:
+    random = np.random.default_rng(5)
+    base = cv2.GaussianBlur(random.normal(128, 400, (36, 45)), (0, 0), 5)
+    pixels = ((base + random.normal(0, 5, base.shape)).clip(0, 255) * 257).round().astype(np.uint16)
+    ours = denoise(pixels, strength=strength).astype(float)
+    assert np.abs(ours - exact_non_local_means(pixels, 257 * strength)).max() <= 1
+    theirs = cv2.fastNlMeansDenoising(
+        pixels, h=[strength * 257], templateWindowSize=7, searchWindowSize=21, normType=cv2.NORM_L1
+    )
+    assert np.abs(ours - theirs).max() <= 16  # OpenCV's weights are whole numbers
+
+
 def test_threads_and_repeats_give_the_same_bytes() -> None:
     images = [np.random.default_rng(i).integers(90, 120, (64, 300)).astype(np.uint8) for i in range(4)]
     alone = [denoise(image, strength=6.0) for image in images]

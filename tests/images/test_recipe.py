@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from medcli.config import Fit, Normalize, PreprocessConfig
+from medcli.config import Depth, Fit, Normalize, PreprocessConfig, When
 from medcli.errors import DataError, UsageError
 from medcli.images.contrast import equalize_adaptive
 from medcli.images.geometry import place_on_square, resize_image
@@ -126,6 +126,47 @@ def test_clahe_works_on_eight_bits_before_resizing() -> None:
     assert np.array_equal(apply_recipe(GREY, recipe)[..., 0], expected)
 
 
+def test_every_depth_shows_the_same_picture() -> None:
+    recipe = replace(PLAIN, fit=Fit.stretch, channels=3)
+    eight, deep, half = (apply_recipe(GREY, replace(recipe, depth=depth)) for depth in Depth)
+    assert (eight.dtype, deep.dtype, half.dtype) == (np.uint8, np.uint16, np.float16)
+    assert np.abs(deep / 257.0 - eight).max() <= 0.5
+    assert np.abs(half - deep / 65535).max() < 2**-11
+    assert len(np.unique(deep)) > 300  # averages between grey levels are kept
+
+
+def test_sixteen_bits_of_the_same_size_are_the_image_itself() -> None:
+    image = RANDOM.integers(0, 65536, (32, 32)).astype(np.uint16)
+    assert np.array_equal(apply_recipe(image, replace(PLAIN, depth=Depth.uint16))[..., 0], image)
+
+
+def test_half_precision_holds_scores_that_eight_bits_cut_off() -> None:
+    image = RANDOM.normal(1000, 50, (32, 24)).astype(np.float32)
+    image[3, 4] = 1500
+    recipe = PreprocessConfig(size=32, normalize=Normalize.zscore, depth=Depth.float16)
+    scores = apply_recipe(image, recipe)[..., 0]
+    inside = scores[:, 4:28].astype(float)
+    expected = (image - image.mean(dtype=float)) / image.std(dtype=float)
+    assert expected.max() > 8
+    assert inside == pytest.approx(expected, rel=2**-11, abs=1e-3)
+    assert (scores[:, :4] == scores[:, 4:28].min()).all()  # bars as dark as the image gets
+    inverted = apply_recipe(image, recipe, is_inverted=True)[:, 4:28, 0].astype(float)
+    assert inverted == pytest.approx(-expected, rel=2**-11, abs=1e-3)
+    filtered = apply_recipe(image, replace(recipe, clahe=True, clahe_tiles=2))
+    assert filtered.min() >= -4
+    assert filtered.max() <= 4
+    flat = apply_recipe(np.full((8, 8), 7.0), recipe)
+    assert not flat.any()
+
+
+def test_clahe_of_every_depth_has_the_contrast_of_eight_bits() -> None:
+    grey = cv2.GaussianBlur(RANDOM.integers(0, 256, (64, 64)).astype(np.uint8), (0, 0), 3)
+    recipe = PreprocessConfig(size=64, clahe=True, fit=Fit.stretch)
+    eight, deep, half = (apply_recipe(grey, replace(recipe, depth=depth)) for depth in Depth)
+    assert np.abs(deep / 257 - eight).mean() < 1.5
+    assert np.abs(half.astype(float) - deep / 65535).max() < 2**-11
+
+
 def test_clahe_does_not_hang_on_the_depth_of_the_source() -> None:
     recipe = PreprocessConfig(size=64, clahe=True)
     grey = cv2.GaussianBlur(RANDOM.integers(0, 256, (64, 64)).astype(np.uint8), (0, 0), 3)
@@ -148,6 +189,51 @@ def test_any_finite_image_gives_bytes_of_the_right_shape(
     recipe = PreprocessConfig(size=16, channels=3, denoise=denoise, clahe=clahe, clahe_tiles=2, fit=fit)
     pixels = apply_recipe(image, recipe, is_inverted=is_inverted)
     assert (pixels.dtype, pixels.shape) == (np.uint8, (16, 16, 3))
+
+
+RECIPES = st.builds(
+    PreprocessConfig,
+    size=st.sampled_from([8, 16]),
+    channels=st.sampled_from([1, 3]),
+    depth=st.sampled_from(list(Depth)),
+    fit=st.sampled_from(list(Fit)),
+    normalize=st.sampled_from([Normalize.auto, Normalize.percentile, Normalize.zscore, Normalize.none]),
+    percentiles=st.sampled_from([(0.5, 99.5), (0.0, 100.0), (30.0, 31.0)]),
+    foreground=st.booleans(),
+    denoise=st.booleans(),
+    denoise_strength=st.sampled_from([None, 0.5, 20.0]),
+    clahe=st.booleans(),
+    clahe_clip=st.sampled_from([0.1, 2.0, 1000.0]),
+    clahe_tiles=st.sampled_from([1, 2, 5]),
+    when=st.sampled_from(list(When)),
+)
+
+
+@settings(max_examples=80)
+@given(
+    arrays(
+        st.sampled_from([np.uint8, np.uint16]),
+        st.tuples(st.integers(1, 18), st.integers(1, 18))
+        | st.tuples(st.integers(1, 18), st.integers(1, 18), st.just(3)),
+    ),
+    RECIPES,
+    st.booleans(),
+)
+def test_any_recipe_gives_the_same_bytes_again_in_the_range_of_its_depth(
+    image: np.ndarray, recipe: PreprocessConfig, is_inverted: bool
+) -> None:
+    check_recipe(recipe)
+    first, again = (prepare(Picture(image, is_inverted=is_inverted), recipe)[0].pixels for _ in range(2))
+    assert first.tobytes() == again.tobytes()
+    assert (first.dtype.name, first.shape) == (recipe.depth.name, (recipe.size, recipe.size, recipe.channels))
+    if recipe.depth is not Depth.float16:
+        return
+    assert np.isfinite(first).all()
+    if recipe.normalize is not Normalize.zscore:
+        assert first.min() >= 0
+        assert first.max() <= 1
+    elif recipe.clahe and recipe.when is When.always:
+        assert np.abs(first).max() <= 4
 
 
 def test_mask_follows_the_image() -> None:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from medcli.errors import DataError
+from medcli.reporting.display import as_8_bit
 from medcli.reporting.sheet import (
     CARD,
     GAP,
@@ -63,9 +64,8 @@ def test_masks_and_boxes_are_outlined_where_they_are() -> None:
         assert (shown[45:75, 65:115] == 100).all()
 
 
-@pytest.mark.parametrize("dtype", [np.uint16, np.float16])
-def test_deeper_results_are_stretched(dtype: type) -> None:
-    after = np.linspace(0, 1000, 64).reshape(8, 8, 1).astype(dtype)
+def test_scores_are_stretched() -> None:
+    after = np.linspace(-2, 7, 64).reshape(8, 8, 1).astype(np.float16)
     shown = panel(sheet_of([Pair(flat(0, 8, 8), after)]), column=0, is_after=True)
     assert (shown.min(), shown.max()) == (0, 255)
 
@@ -89,3 +89,19 @@ def test_a_sample_is_spread_and_does_not_depend_on_order() -> None:
 
 def test_captions_from_files_do_no_harm() -> None:
     assert render_sheet([Pair(flat(0, 8, 8), flat(0, 8, 8, 1))], ["a\x1b[31m\n\x00" + "x" * 500])
+
+
+@pytest.mark.parametrize(
+    ("pixels", "shown"),
+    [
+        (np.array([7, 255], np.uint8), [7, 255]),
+        (np.array([257, 65535, 128, 129], np.uint16), [1, 255, 0, 1]),
+        (np.array([0.2, 0.6], np.float16), [51, 153]),
+        (np.array([-2, 0, 2], np.float16), [0, 128, 255]),
+        (np.array([0.5, 3.0], np.float16), [0, 255]),
+        (np.array([-1.5, -1.5], np.float16), [0, 0]),
+    ],
+)
+def test_every_depth_has_its_black_and_white_on_the_screen(pixels: np.ndarray, shown: list[int]) -> None:
+    assert as_8_bit(pixels).tolist() == shown
+    assert as_8_bit(pixels).dtype == np.uint8
