@@ -168,6 +168,14 @@ class ScoreKind(StrEnum):
     rank = "rank"
 
 
+class Pairing(StrEnum):
+    """Whether models that are compared were given the same images; `auto`: all the same, or none."""
+
+    auto = "auto"
+    paired = "paired"
+    unpaired = "unpaired"
+
+
 class Precision(StrEnum):
     auto = "auto"
     fp32 = "fp32"
@@ -408,6 +416,32 @@ class EvaluateConfig:
     label_policy: LabelPolicy = LabelPolicy.stored
     level: float = 0.95
     bins: int = 15
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """Which predictions against which, what decides, and how much may be lost."""
+
+    sources: tuple[str, ...] = place(())
+    report: Path | None = place()
+    output: Path | None = place()
+    jobs: int = place(0)
+    name: tuple[str, ...] = ()
+    part: Part | None = None
+    pairing: Pairing = Pairing.auto
+    measure: str = "auc"
+    margin: float | None = None
+    by: str | None = None
+    truth: Path | None = place()
+    key: str = "id"
+    patient: str = "patient"
+    scores: ScoreKind = ScoreKind.auto
+    key_file: Path | None = place()
+    calibration: tuple[Path, ...] = place(())
+    label_policy: LabelPolicy = LabelPolicy.stored
+    level: float = 0.95
+    resamples: int = 2000
+    seed: int = 0
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,17 @@ def print_result(value: Any, *, text: str, as_json: bool) -> None:
     write_result((body + "\n").encode("utf-8", "backslashreplace"))
 
 
+def deliver_document(document: Any, *, output: Path | None, text: str, as_json: bool) -> None:
+    """Write a result that is no manifest: into `output`, else JSON down a pipe, else words to a person."""
+    from medcli.store.atomic import write_bytes
+
+    if output is not None:
+        body = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
+        write_bytes(output, (body + "\n").encode())
+    else:
+        print_result(document, text=text, as_json=as_json or not result_is_terminal())
+
+
 def show_plan(command: str, config: Any) -> None:
     """Say what a dry run would do: every option after flags, environment and configuration file."""
     lines = [f"medcli {command} would run with"]

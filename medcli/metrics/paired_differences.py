@@ -40,12 +40,24 @@ def metric_difference(
         A quantity with `values` (of each model) and `test`.
     """
     everyone = np.ones((1, resamples.num_clusters), dtype=np.uint8)
-    own = [float(metric(everyone)[0]) for metric in (first, second)]
+    own = float(first(everyone)[0]), float(second(everyone)[0])
+    values = resamples.evaluate(lambda counts: first(counts) - second(counts), threads=threads)
+    return resampled_difference(own, values, name=name, n=n, n_clusters=n_clusters, level=level)
+
+
+def resampled_difference(
+    own: tuple[float, float], values: np.ndarray, *, name: str, n: int, n_clusters: int, level: float
+) -> Quantity:
+    """A difference with the percentile interval of its resamples.
+
+    Args:
+        own: The metric of each model on all patients; NaN where undefined.
+        values: The difference in every resample, NaN where undefined, [resamples].
+    """
     method = f"difference of {name}"
     if not np.isfinite(own).all():
         none = undefined(f"{name} is undefined for a model", method=method, n=n, n_clusters=n_clusters)
         return {**none, "values": [value if np.isfinite(value) else None for value in own]}
-    values = resamples.evaluate(lambda counts: first(counts) - second(counts), threads=threads)
     estimate, interval = own[0] - own[1], percentile_interval(values, level=level)
     told = describe(values, kind="percentile")
     value = quantity(
@@ -60,7 +72,7 @@ def metric_difference(
     )
     p = 1.0 if interval is None and estimate == 0 else bootstrap_p(values)
     test = hypothesis_test("bootstrap over patients, no difference", statistic=None, p=p)
-    return with_test({**value, "values": own, "defined": told["defined"]}, test)
+    return with_test({**value, "values": list(own), "defined": told["defined"]}, test)
 
 
 def rank_metric(kernel: Callable[..., np.ndarray], *arguments: np.ndarray) -> Metric:

@@ -78,6 +78,20 @@ def load_source(source: str, options: TableOptions, *, part: str) -> Manifest:
     return Manifest(task=task, predictions={name: {**ref, "part": name} for name in found or [part]})
 
 
+def predictions_of(manifest: Manifest, part: str) -> Reference:
+    """The reference to a part's predictions.
+
+    Raises:
+        DataError: If the manifest has none.
+    """
+    if part in manifest.predictions:
+        return manifest.predictions[part]
+    if not manifest.predictions:
+        raise DataError("the manifest has no predictions", hint="run medcli train or medcli predict first")
+    parts = ", ".join(sorted(manifest.predictions))
+    raise DataError(f"there are no predictions of {part}, only of {parts}", hint=f"give --part {parts}")
+
+
 def open_predictions(ref: Reference, *, policy: LabelPolicy = LabelPolicy.stored) -> Predictions:
     """The predictions that a reference names, with targets under a policy.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from medcli.config import EvaluateConfig, LabelPolicy
-from medcli.errors import DataError, UsageError, at
+from medcli.errors import UsageError, at
 from medcli.metrics.curves import class_curves
 from medcli.metrics.optimism import optimism
 from medcli.metrics.patients import patient_codes
@@ -16,7 +16,7 @@ from medcli.metrics.scored import Scored
 from medcli.metrics.summary import summarize
 from medcli.progress import SILENT, Progress
 from medcli.stages._policies import moved_by_policy, sweep_policies
-from medcli.stages._predictions import load_source, open_predictions
+from medcli.stages._predictions import load_source, open_predictions, predictions_of
 from medcli.stages._scoring import score
 from medcli.store.atomic import check_creatable, locked, prepare_folder, write_bytes
 from medcli.store.digests import derive_seed
@@ -42,7 +42,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
     manifest = load_source(config.source, config, part=config.part.value)
     if config.calibration is not None:
         manifest.calibration = load(str(config.calibration)).require("calibration", made_by="calibrate")
-    ref = _chosen(manifest, config.part.value)
+    ref = predictions_of(manifest, config.part.value)
     prepare_folder(config.report)
     check_creatable(config.output)
     is_sweep = config.label_policy is LabelPolicy.sweep
@@ -67,15 +67,6 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
     for flag in section["flags"]:
         progress.note(flag)
     return manifest
-
-
-def _chosen(manifest: Manifest, part: str) -> Reference:
-    if part in manifest.predictions:
-        return manifest.predictions[part]
-    if not manifest.predictions:
-        raise DataError("the manifest has no predictions", hint="run medcli train or medcli predict first")
-    parts = ", ".join(sorted(manifest.predictions))
-    raise DataError(f"there are no predictions of {part}, only of {parts}", hint=f"give --part {parts}")
 
 
 def _section(

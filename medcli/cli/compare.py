@@ -1,0 +1,87 @@
+"""The words of `medcli compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medcli.cli.command import invocation, planned_only
+from medcli.cli.options import Jobs, KeyColumn, KeyFile, PatientColumn, ScoreChoice, Seed, Truth
+from medcli.cli.output import deliver_document
+from medcli.cli.streams import result_is_terminal, say
+from medcli.config import CompareConfig, LabelPolicy, Pairing, Part
+
+EXAMPLES = [
+    ("two models on the same images", "medcli compare model-a.csv model-b.csv -o comparison.json"),
+    (
+        "may the smaller one replace the larger one, if it may lose 0.05?",
+        "medcli compare small.csv large.csv --margin 0.05 --report compared/ -o comparison.json",
+    ),
+    ("one model at home and elsewhere", "medcli compare home.csv away.csv"),
+]
+
+
+def compare(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="A B...", help="Manifests, predictions or tables of scores")
+    ],
+    report: Annotated[
+        Path | None, typer.Option(metavar="REPORT/", help="Write a report and its figures here")
+    ] = CompareConfig.report,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the result here, as JSON")
+    ] = CompareConfig.output,
+    jobs: Jobs = CompareConfig.jobs,
+    name: Annotated[
+        list[str], typer.Option(metavar="NAME", help="Of each source, in order [default: its file]")
+    ] = (),  # type: ignore[assignment]
+    part: Annotated[
+        Part | None, typer.Option(help="Which part of the splits [test, or the only one]")
+    ] = CompareConfig.part,
+    pairing: Annotated[
+        Pairing, typer.Option(help="Same images or others; auto: all the same, or none")
+    ] = CompareConfig.pairing,
+    measure: Annotated[
+        str, typer.Option(metavar="NAME", help="What decides: auc, sensitivity, brier, ...")
+    ] = CompareConfig.measure,
+    margin: Annotated[
+        float | None, typer.Option(metavar="D", help="Largest loss that does not matter, chosen before")
+    ] = CompareConfig.margin,
+    by: Annotated[
+        str | None, typer.Option(metavar="FIELD", help="Compare within each site, device, sex, ... too")
+    ] = CompareConfig.by,
+    truth: Truth = None,
+    key: KeyColumn = CompareConfig.key,
+    patient: PatientColumn = CompareConfig.patient,
+    scores: ScoreChoice = CompareConfig.scores,
+    key_file: KeyFile = None,
+    calibration: Annotated[
+        list[Path], typer.Option(metavar="FILE", help="Manifest with the calibration: one for all, or each")
+    ] = (),  # type: ignore[assignment]
+    label_policy: Annotated[
+        LabelPolicy, typer.Option(help="What -1 and blank count as; sweep: all policies")
+    ] = CompareConfig.label_policy,
+    level: Annotated[float, typer.Option(min=0.5, max=0.999, help="Confidence level")] = CompareConfig.level,
+    resamples: Annotated[int, typer.Option(min=100, help="Resamples of patients")] = CompareConfig.resamples,
+    seed: Seed = CompareConfig.seed,
+) -> None:
+    """Compare models with each other, or one model with itself elsewhere.
+
+    AUCs by DeLong's test (paired or not, clustered by patient), a global test of three or more, shares by
+    McNemar's mid-p, all else by resampled patients; p-values corrected by Holm over labels and pairs;
+    superior, equivalent or non-inferior by a margin that is given before. Differences are A less B.
+    """
+    config = CompareConfig(**locals())
+    if planned_only(config):
+        return
+    from medcli.reporting.comparison_tables import comparison_table
+    from medcli.stages.compare import run
+
+    document = run(config, progress=invocation.progress)
+    table = comparison_table(document)
+    if (output is not None or not result_is_terminal()) and not invocation.is_quiet:
+        for line in table.splitlines():
+            say(line)
+    deliver_document(document, output=output, text=table, as_json=invocation.as_json)

@@ -1,0 +1,116 @@
+"""A comparison as plain text for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+from medcli.reporting.tables import Row, text_table
+from medcli.reporting.words import count, number, printable, shorten, with_interval
+
+
+def comparison_table(document: dict[str, Any], width: int = 80) -> str:
+    """Models, then for each pair the differences of each label, then what there is to say of them."""
+    blocks = [_models(document, width=width)]
+    pairs = document["overall"]["pairs"]
+    for number_of_pair, pair in enumerate(pairs):
+        blocks.append(_pair(document, number_of_pair, pair, width=width))
+    if len(document["models"]) > 2 and document["pairing"] == "paired":
+        blocks.append(_global(document, width=width))
+    blocks.append("\n".join(_remarks(document, width=width)))
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _models(document: dict[str, Any], *, width: int) -> str:
+    unit, used = document["unit"], document["n_clusters"]
+    what = "the same images" if document["pairing"] == "paired" else "different images"
+    title = f"{len(document['models'])} sources on {what}, {count(used, unit)} in all"
+    header = ["source", "part", " images", f" {unit}s", "calibration", "thresholds"]
+    rows = [
+        [
+            m["name"],
+            m["part"],
+            str(m["n"]),
+            str(m["n_clusters"]),
+            str(m["calibration"] or "–"),
+            m["thresholds"]["source"],
+        ]
+        for m in document["models"]
+    ]
+    return f"{title}\n{text_table(header, rows, width=width)}"
+
+
+def _pair(document: dict[str, Any], position: int, pair: dict[str, Any], *, width: int) -> str:
+    names = [shorten(document["models"][pair[side]]["name"], width=28) for side in ("first", "second")]
+    level = f"{100 * document['level']:g} % intervals"
+    lines = [f"{names[0]} less {names[1]}; {level}"]
+    rows: list[Row] = []
+    for label in document["labels"]:
+        found = label["pairs"][position]
+        auc = found["differences"]["auc"]
+        test = auc.get("test") or {}
+        rows.append(
+            [
+                label["class"],
+                " / ".join(number(label["auc"][pair[side]]["estimate"]) for side in ("first", "second")),
+                _signed(auc),
+                number(test.get("p")),
+                number(test.get("p_holm")),
+                _verdict(found) if document["measure"] == "auc" else "",
+            ]
+        )
+    macro = pair["differences"]["macro_auc"]
+    rows.append(["mean of labels", "", _signed(macro), number((macro.get("test") or {}).get("p")), "", ""])
+    lines.append(text_table(["class", " AUCs", " difference", " p", " Holm", "verdict"], rows, width=width))
+    if document["measure"] != "auc":
+        lines += ["", _deciding(document, position, width=width)]
+    return "\n".join(lines)
+
+
+def _deciding(document: dict[str, Any], position: int, *, width: int) -> str:
+    """The measure that decides, when it is not the AUC."""
+    name = document["measure"]
+    rows: list[Row] = []
+    for label in document["labels"]:
+        found = label["pairs"][position]
+        value = found["differences"][name]
+        test = value.get("test") or {}
+        rows.append(
+            [
+                label["class"],
+                _signed(value),
+                number(test.get("p")),
+                number(test.get("p_holm")),
+                _verdict(found),
+            ]
+        )
+    header = ["class", f" difference of {name.replace('_', ' ')}", " p", " Holm", "verdict"]
+    return text_table(header, rows, width=width)
+
+
+def _verdict(pair: dict[str, Any]) -> str:
+    verdict = pair["judgement"]["verdict"]
+    return "not shown" if verdict.startswith("not shown") else verdict
+
+
+def _global(document: dict[str, Any], *, width: int) -> str:
+    rows: list[Row] = []
+    for label in document["labels"]:
+        test = label["global"] or {"statistic": None, "df": None, "p": None}
+        df = "–" if test["df"] is None else f"{test['df']:.0f}"
+        rows.append([label["class"], number(test["statistic"], digits=2), df, number(test["p"])])
+    return "are all AUCs equal?\n" + text_table(["class", " chi-square", " df", " p"], rows, width=width)
+
+
+def _signed(value: dict[str, Any]) -> str:
+    shown = with_interval(value)
+    return f"+{shown}" if (value["estimate"] or 0) > 0 else shown
+
+
+def _remarks(document: dict[str, Any], *, width: int) -> list[str]:
+    lines = []
+    if document["margin"] is not None:
+        measure = document["measure"].replace("_", " ").replace("auc", "AUC")
+        lines.append(f"margin {document['margin']:g} on the {measure}; verdicts after Holm's correction")
+    lines += document["flags"]
+    return [line for text in lines for line in textwrap.wrap(printable(text), width)]

@@ -1,0 +1,274 @@
+"""Compare: models against each other, on the same images or on different ones."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from medcli import __version__
+from medcli.cohorts.policies import POLICIES
+from medcli.config import CompareConfig, LabelPolicy, recorded_options
+from medcli.errors import UsageError
+from medcli.metrics.bootstrap import Resamples
+from medcli.metrics.heterogeneity import cochran_q
+from medcli.metrics.model_differences import MEASURES, Setting, compare_label, compare_macro
+from medcli.metrics.multiplicity import holm
+from medcli.metrics.noninferiority import judge
+from medcli.progress import SILENT, Progress
+from medcli.stages._lineup import Entrant, Lineup, line_up, load_entrants
+from medcli.stages._shift import describe_shift
+from medcli.store.atomic import check_creatable, prepare_folder
+from medcli.store.digests import derive_seed
+
+COMPARISON_VERSION = "comparison/1"
+CLAIMS = {
+    "superiority": "superior",
+    "inferiority": "inferior",
+    "equivalence": "equivalent",
+    "noninferiority": "non-inferior",
+}
+Document = dict[str, Any]
+
+
+def run(config: CompareConfig, *, progress: Progress = SILENT) -> Document:
+    """All differences with intervals and tests, as one JSON document; with `report` also as a report.
+
+    Raises:
+        UsageError: If an option does not fit.
+        DataError: If the sources cannot be compared.
+    """
+    _check(config)
+    check_creatable(config.output)
+    if config.report is not None:
+        prepare_folder(config.report)
+    entrants = load_entrants(config)
+    is_sweep = config.label_policy is LabelPolicy.sweep
+    policy = LabelPolicy.stored if is_sweep else config.label_policy
+    lineup = line_up(entrants, pairing=config.pairing, policy=policy)
+    with progress.task("compare", len(lineup.classes) + 1) as step:
+        document = _document(config, entrants, lineup, step=step)
+        if config.by is not None:
+            document["by"] = _by(config, lineup)
+        if is_sweep:
+            document["policies"] = _sweep(config, entrants)
+            document["flags"] += _flips(document["policies"], lineup.classes)
+        step(1, note="shift")
+    for flag in document["flags"]:
+        progress.note(flag)
+    return document
+
+
+def _check(config: CompareConfig) -> None:
+    if config.measure not in MEASURES:
+        raise UsageError(
+            f"{config.measure!r} is no measure of a comparison", hint=f"one of {', '.join(MEASURES)}"
+        )
+    if config.margin is not None and not config.margin > 0:
+        raise UsageError(f"the margin is {config.margin:g}, it must be above 0")
+
+
+def _document(config: CompareConfig, entrants: list[Entrant], lineup: Lineup, *, step: Any) -> Document:
+    setting = _setting(config, lineup)
+    labels = []
+    for column, name in enumerate(lineup.classes):
+        models = [lineup.label(number, column) for number in range(len(lineup.names))]
+        positives = [int(np.sum(model.targets == 1)) for model in models]
+        counts = [
+            {"n": len(model.targets), "n_positive": count, "n_negative": len(model.targets) - count}
+            for model, count in zip(models, positives, strict=True)
+        ]
+        found = compare_label(models, setting)
+        labels.append({"class": name, "counts": counts[: 1 if lineup.is_paired else None], **found})
+        step(1, note=name)
+    everything = [
+        [lineup.label(number, column) for column in range(len(lineup.classes))]
+        for number in range(len(lineup.names))
+    ]
+    macro = compare_macro(everything, setting)
+    _judge([pair for label in labels for pair in label["pairs"]], config)
+    return {
+        "medcli": COMPARISON_VERSION,
+        "task": entrants[0].predictions.header["task"],
+        "models": [_model(entrant, lineup, number) for number, entrant in enumerate(entrants)],
+        "pairing": "paired" if lineup.is_paired else "unpaired",
+        "unit": lineup.unit,
+        "n_clusters": lineup.num_clusters,
+        "level": config.level,
+        "measure": config.measure,
+        "margin": config.margin,
+        "labels": labels,
+        "overall": {"pairs": macro},
+        "shift": describe_shift(lineup, level=config.level),
+        "flags": [*lineup.flags, *_warnings(config, entrants, lineup)],
+        "history": [_history(config, entrants)],
+    }
+
+
+def _setting(config: CompareConfig, lineup: Lineup) -> Setting:
+    seed = derive_seed("medcli compare", config.seed)
+    return Setting(
+        is_paired=lineup.is_paired,
+        resamples=Resamples(lineup.num_clusters, seed, config.resamples),
+        level=config.level,
+        threads=config.jobs or os.cpu_count() or 1,
+    )
+
+
+def _model(entrant: Entrant, lineup: Lineup, number: int) -> dict[str, Any]:
+    scored, calibration = lineup.scored[number], entrant.manifest.calibration
+    return {
+        "name": entrant.name,
+        "part": entrant.predictions.part,
+        "score": entrant.predictions.score_kind,
+        "model": entrant.predictions.header.get("model"),
+        "predictions": entrant.ref["sha256"],
+        "calibration": calibration["method"] if calibration else None,
+        "thresholds": {
+            **lineup.thresholds[number],
+            "values": [point["threshold"] for point in scored.thresholds],
+        },
+        "n": len(scored.targets),
+        "n_clusters": len(np.unique(scored.clusters)),
+    }
+
+
+def _judge(pairs: list[dict[str, Any]], config: CompareConfig) -> None:
+    """Correct the tests of each measure for labels and pairs, and say what the one that decides shows."""
+    for name in MEASURES:
+        tests = [pair["differences"][name].get("test") for pair in pairs]
+        adjusted = holm([test["p"] if test else None for test in tests])
+        for pair, test, p in zip(pairs, tests, adjusted, strict=True):
+            if test:
+                pair["differences"][name]["test"] = {**test, "p_holm": p}
+    _, higher_is_better = MEASURES[config.measure]
+    for pair in pairs:
+        pair["judgement"] = judge(
+            pair["differences"][config.measure], margin=config.margin, higher_is_better=higher_is_better
+        )
+    _correct_claims([pair["judgement"] for pair in pairs], tail=(1 - config.level) / 2)
+
+
+def _correct_claims(judgements: list[dict[str, Any]], *, tail: float) -> None:
+    """Let only those claims stand whose one-sided test survives Holm's correction over all of the kind."""
+    for side, claim in CLAIMS.items():
+        adjusted = holm([found["p"][side] for found in judgements])
+        for found, p in zip(judgements, adjusted, strict=True):
+            kept = found.setdefault("after_holm", [])
+            if claim in found["claims"] and p is not None and p < tail:
+                kept.append(claim)
+    for found in judgements:
+        if found["after_holm"]:
+            found["verdict"] = found["after_holm"][0]
+        elif found["claims"]:
+            found["verdict"] = "no claim" if found["margin"] is None else "not shown to be non-inferior"
+
+
+def _by(config: CompareConfig, lineup: Lineup) -> dict[str, Any]:
+    """Differences of the AUC within each value of a field, and whether they differ between its values."""
+    field = str(config.by)
+    values = [[_field(record, field) for record in records] for records in lineup.records]
+    groups = sorted({value for own in values for value in own if value is not None})
+    if not groups:
+        raise UsageError(f"no record has the field {field!r}", hint="--by takes a field such as site or sex")
+    setting = _setting(config, lineup)
+    found = []
+    for group in groups:
+        rows = [np.array([value == group for value in own]) for own in values]
+        labels = []
+        for column, name in enumerate(lineup.classes):
+            models = [lineup.label(number, column, rows[number]) for number in range(len(lineup.names))]
+            labels.append({"class": name, **compare_label(models, setting, measures=("auc",))})
+        macro = compare_macro(
+            [
+                [lineup.label(number, column, rows[number]) for column in range(len(lineup.classes))]
+                for number in range(len(lineup.names))
+            ],
+            setting,
+        )
+        entry = {"group": group, "n": [int(mask.sum()) for mask in rows], "labels": labels}
+        found.append({**entry, "overall": {"pairs": macro}})
+    unknown = sum(value is None for own in values for value in own)
+    return {"field": field, "unknown": unknown, "groups": found, "heterogeneity": _spread(found, lineup)}
+
+
+def _field(record: dict[str, Any], field: str) -> str | None:
+    value = record.get(field, record.get("kept", {}).get(field))
+    return None if value is None else str(value)
+
+
+def _spread(groups: list[dict[str, Any]], lineup: Lineup) -> list[dict[str, Any]]:
+    """Cochran's Q of the differences over the groups, of each label and pair."""
+    result = []
+    for column, name in enumerate(lineup.classes):
+        for number, pair in enumerate(groups[0]["labels"][column]["pairs"]):
+            values = [group["labels"][column]["pairs"][number]["differences"]["auc"] for group in groups]
+            usable = [value for value in values if value["estimate"] is not None and value["se"]]
+            found = cochran_q([v["estimate"] for v in usable], [v["se"] for v in usable])
+            result.append(
+                {"class": name, "first": pair["first"], "second": pair["second"], "groups": len(usable)}
+                | found
+            )
+    return result
+
+
+def _sweep(config: CompareConfig, entrants: list[Entrant]) -> list[dict[str, Any]]:
+    """Differences of the AUC under every label policy."""
+    swept = []
+    for policy in POLICIES:
+        lineup = line_up(entrants, pairing=config.pairing, policy=policy)
+        setting = _setting(config, lineup)
+        labels = []
+        for column, name in enumerate(lineup.classes):
+            models = [lineup.label(number, column) for number in range(len(lineup.names))]
+            labels.append({"class": name, **compare_label(models, setting, measures=("auc",))})
+        swept.append({"policy": str(policy), "labels": labels})
+    return swept
+
+
+def _flips(policies: list[dict[str, Any]], classes: list[str]) -> Iterator[str]:
+    """A line for each label and pair whose order, or whose conclusion, depends on the policy."""
+    for column, name in enumerate(classes):
+        for number in range(len(policies[0]["labels"][column]["pairs"])):
+            found = {
+                item["policy"]: item["labels"][column]["pairs"][number]["differences"]["auc"]
+                for item in policies
+            }
+            known = {key: value for key, value in found.items() if value["estimate"] is not None}
+            signs = {np.sign(value["estimate"]) for value in known.values()} - {0}
+            verdicts = {key: judge(value, margin=None)["verdict"] for key, value in known.items()}
+            told = ", ".join(
+                f"{value['estimate']:+.3f} ({key}, {verdicts[key]})" for key, value in known.items()
+            )
+            if len(signs) > 1:
+                yield f"{name}: which model ranks better depends on what -1 and blank count as: {told}"
+            elif len(set(verdicts.values())) > 1:
+                yield f"{name}: the conclusion depends on what -1 and blank count as: {told}"
+
+
+def _warnings(config: CompareConfig, entrants: list[Entrant], lineup: Lineup) -> list[str]:
+    flags = []
+    parts = {entrant.predictions.part for entrant in entrants}
+    for part in ("train", "val"):
+        if part in parts:
+            flags.append(f"predictions of {part} flatter the model that saw them")
+    policies = {json.dumps(entrant.predictions.header.get("policy"), sort_keys=True) for entrant in entrants}
+    if len(policies) > 1 and config.label_policy is LabelPolicy.stored:
+        flags.append("the predictions were made under different label policies; --label-policy sets one")
+    if config.margin is None and len(lineup.names) == 2:
+        flags.append("no margin was given: that no difference is shown does not mean that there is none")
+    if config.label_policy is LabelPolicy.sweep:
+        flags.append("the labels as stored decide; the other policies stand beside")
+    return flags
+
+
+def _history(config: CompareConfig, entrants: list[Entrant]) -> dict[str, Any]:
+    return {
+        "command": "compare",
+        "version": __version__,
+        "options": recorded_options(config),
+        "inputs": [{"role": entrant.name, "sha256": entrant.ref["sha256"]} for entrant in entrants],
+    }

@@ -1,0 +1,268 @@
+"""Models against each other through the whole command: on the same images, on other ones, in groups."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from medcli.config import CompareConfig, LabelPolicy, Pairing
+from medcli.errors import DataError, UsageError
+from medcli.metrics.delong_tests import delong_test
+from medcli.metrics.mcnemar import mcnemar_test
+from medcli.stages import compare
+from tests.cli.run import medcli
+from tests.realdata import real_data
+
+
+@pytest.fixture
+def key(tmp_path):
+    path = tmp_path / "key"
+    path.write_text("ab" * 32)
+    return path
+
+
+def study(seed=0, n=240, patients=120):
+    generator = np.random.default_rng(seed)
+    owners = np.arange(n) % patients
+    truth = (generator.random(patients) < 0.4)[owners].astype(int)
+    shared = generator.normal(size=patients)[owners]
+    scores = [
+        1 / (1 + np.exp(-(shared + gain * truth + generator.normal(size=n) - 0.5))) for gain in (2.4, 1.0)
+    ]
+    return truth, owners, scores
+
+
+def table(path, truth, owners, scores, *, order=None, prefix="", **columns):
+    order = range(len(truth)) if order is None else order
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["id", "patient", "target", "score", *columns])
+        for i in order:
+            extra = [values[i] for values in columns.values()]
+            rows.writerow([f"{prefix}{i}", f"{prefix}p{owners[i]}", truth[i], repr(float(scores[i])), *extra])
+    return str(path)
+
+
+def run(key_file, *sources, **options):
+    settings = {"resamples": 400, "jobs": 1, **options}
+    return compare.run(CompareConfig(sources=sources, key_file=key_file, **settings))
+
+
+def differences(document, label=0, pair=0):
+    return document["labels"][label]["pairs"][pair]["differences"]
+
+
+def test_pairs_are_joined_by_key_and_give_delong_and_mcnemar(tmp_path, key):
+    truth, owners, (good, bad) = study(n=200, patients=200)
+    a = table(tmp_path / "a.csv", truth, owners, good)
+    b = table(tmp_path / "b.csv", truth, owners, bad, order=np.random.default_rng(1).permutation(200))
+    found = run(key, a, b)
+    assert (found["pairing"], found["n_clusters"], found["unit"]) == ("paired", 200, "patient")
+    wanted = delong_test(truth, good, bad, owners, level=0.95)
+    auc = differences(found)["auc"]
+    assert auc["estimate"] == pytest.approx(wanted["estimate"], abs=1e-12)
+    assert auc["ci"] == pytest.approx(wanted["ci"], abs=1e-12)
+    right = [(scores >= 0.5) == truth for scores in (good, bad)]
+    only = int(np.sum(right[0] & ~right[1])), int(np.sum(right[1] & ~right[0]))
+    accuracy = differences(found)["accuracy"]
+    assert accuracy["discordant"] == list(only)
+    assert accuracy["test"]["p"] == pytest.approx(mcnemar_test(*only)["p"])
+    brier = np.mean((good - truth) ** 2) - np.mean((bad - truth) ** 2)
+    assert differences(found)["brier"]["estimate"] == pytest.approx(brier, abs=1e-12)
+    assert differences(found)["brier"]["ci"][1] < 0
+
+
+def test_the_order_of_models_turns_every_sign_and_a_model_equals_itself(tmp_path, key):
+    truth, owners, (good, bad) = study()
+    a, b = table(tmp_path / "a.csv", truth, owners, good), table(tmp_path / "b.csv", truth, owners, bad)
+    one, other = run(key, a, b), run(key, b, a)
+    for name, value in differences(one).items():
+        turned = differences(other)[name]
+        assert value["estimate"] == pytest.approx(-turned["estimate"], abs=1e-12), name
+        assert value["ci"] == pytest.approx([-edge for edge in turned["ci"][::-1]], abs=1e-9), name
+    same = run(key, a, a, name=("x", "y"))
+    for name, value in differences(same).items():
+        assert value["estimate"] == 0, name
+        assert value["test"]["p"] == 1, name
+    assert same["labels"][0]["pairs"][0]["judgement"]["verdict"] == "no claim"
+
+
+def test_patients_with_several_images_count_once(tmp_path, key):
+    truth, owners, (good, bad) = study(n=120, patients=120)
+    once = [table(tmp_path / f"{k}1.csv", truth, owners, s) for k, s in (("a", good), ("b", bad))]
+    many = [
+        table(tmp_path / f"{k}4.csv", np.tile(truth, 4), np.tile(owners, 4), np.tile(s, 4))
+        for k, s in (("a", good), ("b", bad))
+    ]
+    first, second = run(key, *once), run(key, *many)
+    assert second["n_clusters"] == first["n_clusters"] == 120
+    for name in ("auc", "brier", "f1", "average_precision", "accuracy"):
+        one, four = differences(first)[name], differences(second)[name]
+        assert four["estimate"] == pytest.approx(one["estimate"], abs=1e-9), name
+        assert four["se"] == pytest.approx(one["se"], rel=0.02), name
+
+
+def test_different_images_are_told_apart_by_their_keys(tmp_path, key):
+    truth, owners, (good, bad) = study()
+    age = np.arange(240) % 50 + 20
+    sites = [np.full(240, "north"), np.full(240, "south")]
+    home = table(tmp_path / "home.csv", truth, owners, good, prefix="h", age=age, site=sites[0])
+    away = table(tmp_path / "away.csv", truth, owners, bad, prefix="a", age=age + 10, site=sites[1])
+    found = run(key, home, away, margin=0.05)
+    assert found["pairing"] == "unpaired"
+    assert found["n_clusters"] == 240
+    auc = differences(found)["auc"]
+    assert auc["covariance"] == 0
+    assert auc["welch"]["p"] is not None
+    assert "square and add" in differences(found)["sensitivity"]["method"]
+    shift = found["shift"][0]
+    assert shift["fields"]["age"]["p"] < 0.01
+    assert shift["fields"]["site"]["cramers_v"] == pytest.approx(1)
+    assert shift["labels"][0]["prevalence_change"]["estimate"] == 0
+    assert shift["labels"][0]["psi"]["psi"] > 0.1
+
+
+def test_partly_common_images_are_refused_unless_it_is_said_which(tmp_path, key):
+    truth, owners, (good, bad) = study()
+    a = table(tmp_path / "a.csv", truth, owners, good)
+    b = table(tmp_path / "b.csv", truth, owners, bad, order=range(40, 240))
+    with pytest.raises(DataError, match="200 images are common to all, of 240, 200"):
+        run(key, a, b)
+    paired = run(key, a, b, pairing=Pairing.paired)
+    assert paired["models"][0]["n"] == 200
+    assert any("40 images" in flag for flag in paired["flags"])
+    unpaired = run(key, a, b, pairing=Pairing.unpaired)
+    assert [model["n"] for model in unpaired["models"]] == [240, 200]
+    # The same patients are in both, so the errors are not independent.
+    assert differences(unpaired)["auc"]["covariance"] > 0
+
+
+def test_a_truth_that_differs_is_refused(tmp_path, key):
+    truth, owners, (good, bad) = study()
+    a = table(tmp_path / "a.csv", truth, owners, good)
+    truth[7] = 1 - truth[7]
+    b = table(tmp_path / "b.csv", truth, owners, bad)
+    with pytest.raises(DataError, match="the truth of 1 images differs .* in row 8"):
+        run(key, a, b)
+
+
+def test_three_models_get_a_global_test_and_all_pairs(tmp_path, key):
+    truth, owners, (good, bad) = study()
+    third = np.random.default_rng(5).random(240)
+    sources = [table(tmp_path / f"{k}.csv", truth, owners, s) for k, s in zip("abc", (good, bad, third))]
+    found = run(key, *sources)
+    label = found["labels"][0]
+    assert label["global"]["df"] == 2
+    assert label["global"]["p"] < 1e-6
+    assert [(pair["first"], pair["second"]) for pair in label["pairs"]] == [(0, 1), (0, 2), (1, 2)]
+    tests = [pair["differences"]["auc"]["test"] for pair in label["pairs"]]
+    assert all(test["p_holm"] >= test["p"] for test in tests)
+    assert max(test["p_holm"] for test in tests) == pytest.approx(max(test["p"] for test in tests))
+
+
+def test_groups_and_whether_the_difference_differs_between_them(tmp_path, key):
+    truth, owners, (good, bad) = study(n=400, patients=400)
+    site = np.where(np.arange(400) < 200, "north", "south")
+    b_scores = np.where(site == "north", good, bad)
+    a = table(tmp_path / "a.csv", truth, owners, good, site=site)
+    b = table(tmp_path / "b.csv", truth, owners, b_scores, site=site)
+    found = run(key, a, b, by="site")["by"]
+    assert [(group["group"], group["n"]) for group in found["groups"]] == [
+        ("north", [200, 200]),
+        ("south", [200, 200]),
+    ]
+    north, south = (group["labels"][0]["pairs"][0]["differences"]["auc"] for group in found["groups"])
+    assert north["estimate"] == 0
+    rows = site == "south"
+    wanted = delong_test(truth[rows], good[rows], bad[rows], owners[rows], level=0.95)
+    assert south["estimate"] == pytest.approx(wanted["estimate"])
+    with pytest.raises(UsageError, match="no record has the field 'planet'"):
+        run(key, a, b, by="planet")
+
+
+def test_ranks_are_compared_as_ranks(tmp_path, key):
+    truth, owners, (good, bad) = study()
+    a = table(tmp_path / "a.csv", truth, owners, 5 * good)
+    b = table(tmp_path / "b.csv", truth, owners, bad)
+    found = differences(run(key, a, b))
+    assert found["auc"]["estimate"] is not None
+    assert found["average_precision"]["estimate"] is not None
+    for name in ("sensitivity", "brier", "f1", "ece"):
+        assert found[name]["estimate"] is None
+        assert "ranks" in found[name]["reason"]
+
+
+def test_policies_that_turn_the_order_of_models_are_named(tmp_path, key):
+    """Uncertain images get high scores from one model and low ones from the other."""
+    with (tmp_path / "truth.csv").open("w") as file:
+        print("id,A", file=file)
+        for i in range(120):
+            print(f"{i},{(1, 0, -1)[i % 3]}", file=file)
+    for name, uncertain in (("a", 0.95), ("b", 0.02)):
+        with (tmp_path / f"{name}.csv").open("w") as file:
+            print("id,A", file=file)
+            for i in range(120):
+                print(f"{i},{(0.7 + i / 1000, 0.3 + i / 1000, uncertain)[i % 3]}", file=file)
+    found = run(
+        key,
+        str(tmp_path / "a.csv"),
+        str(tmp_path / "b.csv"),
+        truth=tmp_path / "truth.csv",
+        label_policy=LabelPolicy.sweep,
+    )
+    assert [item["policy"] for item in found["policies"]] == ["ones", "zeros", "ignore", "mentioned"]
+    assert any("which model ranks better depends" in flag for flag in found["flags"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"measure": "beauty"}, "'beauty' is no measure"),
+        ({"margin": 0.0}, "margin is 0"),
+        ({"name": ("x",)}, "--name is given 1 times"),
+        ({"name": ("x", "x")}, "same name"),
+    ],
+)
+def test_impossible_questions(tmp_path, key, options, message):
+    truth, owners, (good, bad) = study(n=20, patients=20)
+    a, b = table(tmp_path / "a.csv", truth, owners, good), table(tmp_path / "b.csv", truth, owners, bad)
+    with pytest.raises(UsageError, match=message):
+        run(key, a, b, **options)
+    with pytest.raises(UsageError, match="at least two"):
+        run(key, a)
+
+
+def test_the_command_prints_a_table_and_writes_the_same_bytes_for_any_jobs(tmp_path, key):
+    truth, owners, (good, bad) = study()
+    table(tmp_path / "a.csv", truth, owners, good)
+    table(tmp_path / "b.csv", truth, owners, bad)
+    common = ["compare", "a.csv", "b.csv", "--key-file", key, "--resamples", "300", "--margin", "0.1"]
+    done = medcli(*common, "-j", "1", "-o", "one.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "verdict" in done.stderr
+    assert max(map(len, done.stderr.splitlines())) <= 80
+    piped = medcli(*common, "-j", "2", "-q", cwd=tmp_path)
+    assert (tmp_path / "one.json").read_text() == piped.stdout
+    assert json.loads(piped.stdout)["medcli"] == "comparison/1"
+    refused = medcli("compare", "a.csv", cwd=tmp_path)
+    assert refused.returncode == 2
+
+
+def test_chexpert_models_differ_as_published(key):
+    """DeLong's z of two models on the 500 studies of the test set; none below 0.05 after Holm."""
+    folder = real_data("chexpert") / "test"
+    sources = [str(folder / "predictions" / f"{name}_predictions.csv") for name in ("hieupham", "jfaboy")]
+    found = run(key, *sources, truth=folder / "groundtruth.csv", key="Study")
+    tests = {label["class"]: label["pairs"][0]["differences"]["auc"]["test"] for label in found["labels"]}
+    wanted = {
+        "Atelectasis": 0.28778,
+        "Cardiomegaly": 1.14311,
+        "Consolidation": -1.97651,
+        "Edema": 0.13593,
+        "Pleural Effusion": 2.12836,
+    }
+    assert {name: round(test["statistic"], 5) for name, test in tests.items()} == wanted
+    assert all(test["p_holm"] > 0.05 for test in tests.values())
