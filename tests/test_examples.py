@@ -46,7 +46,8 @@ medcli ingest -q --labels parts.csv phantoms/ -o official.json
 medcli synth -q --kind mri --patients 2 --size 64 mr
 { echo id,target,score; seq 40 | awk '{ print $1 "," $1 % 2 "," ($1 % 7) / 7 }'; } > val.csv
 for model in model-a model-b small large home; do
-  { echo id,target,score; seq 40 | awk -v k=${#model} '{ print $1 "," $1 % 2 "," ($1 * k % 11) / 11 }'; } > $model.csv
+  { echo id,target,score
+    seq 40 | awk -v k=${#model} '{ print $1 "," $1 % 2 "," ($1 * k % 11) / 11 }'; } > $model.csv
 done
 sed '2,$s/^/away-/' home.csv > away.csv
 """

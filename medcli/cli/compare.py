@@ -67,11 +67,12 @@ def compare(
     resamples: Annotated[int, typer.Option(min=100, help="Resamples of patients")] = CompareConfig.resamples,
     seed: Seed = CompareConfig.seed,
 ) -> None:
-    """Compare models with each other, or one model with itself elsewhere.
+    """Compare models with each other.
 
-    AUCs by DeLong's test (paired or not, clustered by patient), a global test of three or more, shares by
-    McNemar's mid-p, all else by resampled patients; p-values corrected by Holm over labels and pairs;
-    superior, equivalent or non-inferior by a margin that is given before. Differences are A less B.
+    On the same images, or on different ones such as those of another site. AUCs by DeLong's test, paired or
+    not, clustered by patient, with a global test of three or more; shares by McNemar's mid-p; all else by
+    resampled patients. P-values are corrected by Holm over labels and pairs; the verdict is superior,
+    equivalent or non-inferior by a margin that is given before. Differences are A less B.
     """
     config = CompareConfig(**locals())
     if planned_only(config):

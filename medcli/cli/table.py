@@ -44,7 +44,7 @@ COMMANDS = (
     Entry("predict", "Model", "Score images that a model has not seen."),
     Entry("calibrate", "Judgement", "Turn scores into probabilities; choose thresholds."),
     Entry("evaluate", "Judgement", "Measure a model, with intervals, and write the report."),
-    Entry("compare", "Judgement", "Compare models, or one model at several sites."),
+    Entry("compare", "Judgement", "Compare models with each other."),
     Entry("explain", "Judgement", "Show which pixels mattered."),
     Entry("show", "Files", "Say what a file of ours is and how it came to be.", writes=False),
     Entry("check", "Files", "Say whether files are whole.", writes=False),

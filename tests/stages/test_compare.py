@@ -145,14 +145,16 @@ def test_a_truth_that_differs_is_refused(tmp_path, key):
     a = table(tmp_path / "a.csv", truth, owners, good)
     truth[7] = 1 - truth[7]
     b = table(tmp_path / "b.csv", truth, owners, bad)
-    with pytest.raises(DataError, match="the truth of 1 images differs .* in row 8"):
+    with pytest.raises(DataError, match=r"the truth of 1 images differs .* in row 8"):
         run(key, a, b)
 
 
 def test_three_models_get_a_global_test_and_all_pairs(tmp_path, key):
     truth, owners, (good, bad) = study()
     third = np.random.default_rng(5).random(240)
-    sources = [table(tmp_path / f"{k}.csv", truth, owners, s) for k, s in zip("abc", (good, bad, third))]
+    sources = [
+        table(tmp_path / f"{k}.csv", truth, owners, s) for k, s in zip("abc", (good, bad, third), strict=True)
+    ]
     found = run(key, *sources)
     label = found["labels"][0]
     assert label["global"]["df"] == 2
