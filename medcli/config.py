@@ -414,6 +414,7 @@ class EvaluateConfig:
     key_file: Path | None = place()
     calibration: Path | None = place()
     label_policy: LabelPolicy = LabelPolicy.stored
+    subgroup: tuple[str, ...] = ()
     level: float = 0.95
     bins: int = 15
 

@@ -24,6 +24,10 @@ from medcli.config import EvaluateConfig, LabelPolicy
 
 EXAMPLES = [
     ("the test part", "medcli evaluate calibrated.json report/ > study.json"),
+    (
+        "groups of patients",
+        "medcli evaluate --subgroup sex,age:0-40-60-120 calibrated.json report/ -o study.json",
+    ),
     ("scores from elsewhere", "medcli evaluate --part all scores.h5 report/ -o study.json"),
 ]
 
@@ -44,6 +48,10 @@ def evaluate(
     label_policy: Annotated[
         LabelPolicy, typer.Option(help="What -1 and blank count as; sweep: all policies")
     ] = EvaluateConfig.label_policy,
+    subgroup: Annotated[
+        list[str],
+        typer.Option(metavar="FIELD[:BINS][*FIELD]", help="Groups to compare: sex,age:0-40-60-120,sex*age"),
+    ] = EvaluateConfig.subgroup,  # type: ignore[assignment]
     level: Annotated[float, typer.Option(min=0.5, max=0.999, help="Confidence level")] = EvaluateConfig.level,
     bins: Annotated[int, typer.Option(min=2, help="Bins of the calibration error")] = EvaluateConfig.bins,
 ) -> None:
@@ -52,6 +60,12 @@ def evaluate(
     AUC with DeLong's interval, sensitivity and specificity at the threshold that was chosen on the
     validation part, F1, calibration before and after, the trivial baseline beside each; patients, not
     images, are counted.
+
+    --subgroup measures every group of a field of the records (sex, age, site, device, view, a kept column,
+    any other column of a table) at the same threshold, and tells gaps beside chance: FIELD;
+    FIELD:0-40-60-120 for bins from 0 to below 40, 40 to below 60, 60 to below 120; FIELD*FIELD for
+    combinations; several with commas between, or the option again. Groups of fewer than 10 patients with or
+    without the finding are listed, not tested.
     """
     config = EvaluateConfig(**locals())
     if planned_only(config):

@@ -3,64 +3,89 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import chdtrc, ndtr
 
 from medcli.metrics.intervals import normal_quantile
-from medcli.metrics.multiplicity import holm
 from medcli.quantity import Quantity, TestResult, hypothesis_test, quantity, undefined, with_test
 
 FEWEST = 10
+PERMUTED = ("auc", "sensitivity", "specificity", "equalised_odds")
+"""The columns of `permutation_kernels.worst_gaps`."""
+# What makes an estimate nearly normal: its value there, and the slope of that.
+_SCALES = {
+    "plain": (lambda x: x, lambda x: 1.0),
+    "log": (math.log, lambda x: 1 / x),
+    "logit": (lambda x: math.log(x / (1 - x)), lambda x: 1 / (x * (1 - x))),
+}
+_BACK = {"plain": lambda x: x, "log": math.exp, "logit": lambda x: 1 / (1 + math.exp(-x))}
+_INSIDE = {
+    "plain": math.isfinite,
+    "log": lambda x: x > 0,
+    "logit": lambda x: 0 < x < 1,
+}
 
 
-def cochran_q(estimates: Sequence[float], errors: Sequence[float], *, scale: str = "plain") -> dict[str, Any]:
-    """Cochran's Q of independent estimates, the share of their spread that is no chance, and their mean.
+def cochran_q(
+    estimates: Sequence[float],
+    errors: Sequence[float],
+    *,
+    scale: str = "plain",
+    correlations: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """Cochran's Q, the share of the spread of estimates that is no chance, and their mean.
 
     Args:
         estimates: One a group.
         errors: Their standard errors, above 0.
-        scale: `plain`, or `logit` for estimates strictly between 0 and 1 such as AUCs.
+        scale: `plain`; `logit` for estimates strictly between 0 and 1 such as AUCs; `log` for ratios.
+        correlations: Of the errors, [groups, groups], where patients are in several groups; Q is then of
+            generalised least squares.
 
     Returns:
-        `test`, `i_squared` (I squared) in [0, 1], `tau_squared` (DerSimonian & Laird), and `pooled` on the
-        plain scale.
+        `test`, `i_squared` (I squared) in [0, 1], `tau_squared` (DerSimonian & Laird; None with
+        correlations), and `pooled` on the plain scale.
 
     Reference: Cochran, Biometrics 1954; 10:101; Higgins & Thompson, Statistics in Medicine 2002; 21:1539.
     """
-    values, spread = np.asarray(estimates, dtype=float), np.asarray(errors, dtype=float)
-    name = f"Cochran's Q, {len(values)} groups" + (", logit scale" if scale == "logit" else "")
-    usable = np.isfinite(values) & (spread > 0)
-    if scale == "logit":
-        usable &= (values > 0) & (values < 1)
+    name = f"Cochran's Q, {len(estimates)} groups" + ("" if scale == "plain" else f", {scale} scale")
     none = {"i_squared": None, "tau_squared": None, "pooled": None}
-    if usable.sum() < 2 or not usable.all():
-        reason = "needs two groups, each with an error" if len(values) > 1 else "there is only one group"
+    is_usable = all(_INSIDE[scale](x) and s > 0 for x, s in zip(estimates, errors, strict=True))
+    if len(estimates) < 2 or not is_usable:
+        reason = "needs two groups, each with an error" if len(estimates) > 1 else "there is only one group"
         return {"test": hypothesis_test(name, statistic=None, p=None, reason=reason), **none}
-    if scale == "logit":
-        spread = spread / (values * (1 - values))
-        values = np.log(values / (1 - values))
-    weights = 1 / spread**2
-    pooled = float(np.sum(weights * values) / weights.sum())
-    statistic, df = float(np.sum(weights * (values - pooled) ** 2)), len(values) - 1
-    scaling = float(weights.sum() - np.sum(weights**2) / weights.sum())
+    transform, slope = _SCALES[scale]
+    values = np.array([transform(x) for x in estimates])
+    spread = np.array([s * slope(x) for x, s in zip(estimates, errors, strict=True)])
+    correlation = np.eye(len(values)) if correlations is None else correlations
+    precision = np.linalg.pinv(correlation * np.outer(spread, spread), hermitian=True)
+    pooled = float(np.sum(precision @ values) / precision.sum())
+    statistic = max(0.0, float((values - pooled) @ precision @ (values - pooled)))
+    df = len(values) - 1
+    tau_squared = None
+    if correlations is None:
+        weights = 1 / spread**2
+        scaling = float(weights.sum() - np.sum(weights**2) / weights.sum())
+        tau_squared = max(0.0, (statistic - df) / scaling)
     return {
         "test": hypothesis_test(name, statistic=statistic, df=df, p=float(chdtrc(df, statistic))),
         "i_squared": max(0.0, 1 - df / statistic) if statistic > 0 else 0.0,
-        "tau_squared": max(0.0, (statistic - df) / scaling) if scaling > 0 else 0.0,
-        "pooled": 1 / (1 + math.exp(-pooled)) if scale == "logit" else pooled,
+        "tau_squared": tau_squared,
+        "pooled": _BACK[scale](pooled),
     }
 
 
-def gap(first: Quantity, second: Quantity, *, covariance: float = 0.0, level: float) -> Quantity:
+def gap(first: Quantity, second: Quantity, *, correlation: float = 0.0, level: float) -> Quantity:
     """Difference of a metric between two groups, with an interval that adds their intervals (Zou 2007).
 
     Args:
         first: Of one group.
         second: Of the other.
-        covariance: Of their errors, where patients are in both groups.
+        correlation: Of their errors, where patients are in both groups.
     """
     n, used = first["n"] + second["n"], first["n_clusters"] + second["n_clusters"]
     method = "difference between groups, square and add (Zou 2007)"
@@ -70,12 +95,12 @@ def gap(first: Quantity, second: Quantity, *, covariance: float = 0.0, level: fl
     difference = first["estimate"] - second["estimate"]
     if first["ci"] is None or second["ci"] is None:
         return quantity(difference, method=method, n=n, n_clusters=used, reason="a group has no interval")
-    errors = [_error(value) for value in (first, second)]
-    product = errors[0] * errors[1]
-    correlation = min(1.0, max(-1.0, covariance / product)) if product > 0 else 0.0
+    if correlation:
+        method += ", with the correlation of patients in both groups"
+    errors = [standard_error(value) for value in (first, second)]
     below = _add(first["estimate"] - first["ci"][0], second["ci"][1] - second["estimate"], correlation)
     above = _add(first["ci"][1] - first["estimate"], second["estimate"] - second["ci"][0], correlation)
-    se = math.sqrt(max(0.0, errors[0] ** 2 + errors[1] ** 2 - 2 * covariance))
+    se = _add(errors[0], errors[1], correlation)
     value = quantity(
         difference,
         ci=(difference - below, difference + above),
@@ -87,72 +112,23 @@ def gap(first: Quantity, second: Quantity, *, covariance: float = 0.0, level: fl
     )
     z = difference / se if se > 0 else None
     p = None if z is None else 2 * float(ndtr(-abs(z)))
-    return with_test(value, hypothesis_test("no difference between groups", statistic=z, p=p))
+    reason = None if se > 0 else "the groups have no error"
+    return with_test(value, hypothesis_test("no difference between groups", statistic=z, p=p, reason=reason))
 
 
-def gaps_from_reference(
-    groups: dict[str, Quantity], *, level: float, reference: str | None = None
-) -> dict[str, Any]:
-    """Gap of every group from one of them, by default the largest, with p-values of all after Holm."""
-    usable = {name: value for name, value in groups.items() if value["estimate"] is not None}
-    if not usable:
-        return {"reference": None, "gaps": {}}
-    chosen = reference or max(usable, key=lambda name: usable[name]["n"])
-    gaps = {name: gap(groups[name], groups[chosen], level=level) for name in groups if name != chosen}
-    adjusted = holm([value["test"]["p"] if "test" in value else None for value in gaps.values()])
-    for value, p in zip(gaps.values(), adjusted, strict=True):
-        if "test" in value:
-            value["test"] = {**value["test"], "p_holm": p}
-    return {"reference": chosen, "gaps": gaps}
+def standard_error(value: Quantity) -> float:
+    """Standard error; where it is 0, as of a share of 0 or 1, that which the interval implies."""
+    if value["se"]:
+        return float(value["se"])
+    if value["ci"] is None:
+        return 0.0
+    return float(value["ci"][1] - value["ci"][0]) / (2 * normal_quantile(value["level"]))
 
 
 def largest_gap(values: Sequence[float | None]) -> float | None:
     """Largest less smallest of the defined values; None with fewer than two."""
     defined = [value for value in values if value is not None and np.isfinite(value)]
     return max(defined) - min(defined) if len(defined) > 1 else None
-
-
-def permutation_test(
-    groups: np.ndarray,
-    clusters: np.ndarray,
-    statistic: Callable[[np.ndarray], float | None],
-    *,
-    seed: int,
-    permutations: int = 1000,
-) -> TestResult:
-    """Whether the worst gap is larger than when patients are dealt into groups of the same sizes by chance.
-
-    A patient goes as a whole. One whose images are in several groups takes that combination along.
-
-    Args:
-        groups: Group of each image, int [images], -1 for none.
-        clusters: Patient of each image.
-        statistic: Worst gap from group codes [images], such as `largest_gap` of a metric in each.
-        seed: Of the permutations.
-
-    Returns:
-        The observed gap as `statistic`, its p, and `null`: the 95th percentile under chance.
-
-    Reference: Phipson & Smyth, Statistical Applications in Genetics and Molecular Biology 2010; 9:39.
-    """
-    observed = statistic(groups)
-    name = f"permutation of patients over groups, {permutations} times"
-    if observed is None:
-        return hypothesis_test(name, statistic=None, p=None, reason="fewer than two groups have the metric")
-    _, codes = np.unique(clusters, return_inverse=True)
-    generator = np.random.Generator(np.random.PCG64(seed))
-    found = []
-    for _ in range(permutations):
-        value = statistic(_dealt(groups, codes, generator))
-        if value is not None:
-            found.append(value)
-    if len(found) < permutations / 2:
-        return hypothesis_test(
-            name, statistic=observed, p=None, reason="the gap is undefined in most permutations"
-        )
-    larger = sum(value >= observed - 1e-12 for value in found)
-    result = hypothesis_test(name, statistic=observed, p=(1 + larger) / (1 + len(found)))
-    return {**result, "null": float(np.quantile(found, 0.95))}
 
 
 def equalised_odds(
@@ -183,35 +159,117 @@ def too_few(targets: np.ndarray, clusters: np.ndarray) -> str | None:
     return None
 
 
-def _dealt(groups: np.ndarray, codes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Groups of patients exchanged among patients with as many images in the order of their images."""
-    order = np.argsort(codes, kind="stable")
-    sizes = np.bincount(codes)
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    dealt = np.empty_like(groups)
-    sorted_groups = groups[order]
-    source = _same_for_patient(sorted_groups, starts, sizes)
-    if source is not None:
-        dealt[order] = np.repeat(generator.permutation(source), sizes)
-        return dealt
-    for size in np.unique(sizes):
-        members = np.flatnonzero(sizes == size)
-        rows = starts[members][:, None] + np.arange(size)
-        dealt[order[rows]] = sorted_groups[rows[generator.permutation(len(members))]]
-    return dealt
+def permutation_tests(
+    groups: np.ndarray,
+    targets: np.ndarray,
+    scores: np.ndarray,
+    is_called: np.ndarray | None,
+    clusters: np.ndarray,
+    *,
+    seed: int,
+    permutations: int,
+) -> dict[str, TestResult]:
+    """Whether the worst gap is larger than when patients are dealt into groups of the same sizes by chance.
+
+    A patient goes as a whole, and is exchanged with patients alike in truth: those with a positive image
+    among themselves, those without among themselves. So groups that differ in prevalence do not differ by
+    that alone. A patient whose images are in several groups takes that combination along, to one with as many
+    images of either kind.
+
+    Args:
+        groups: Group of each image from 0, int [images].
+        targets: 1 or 0, no unknowns.
+        scores: Higher means more likely positive.
+        is_called: Whether an image is called positive, or None without a threshold.
+        clusters: Patient of each image.
+        seed: Of the permutations.
+        permutations: How many.
+
+    Returns:
+        By the names in `PERMUTED`: the observed gap as `statistic`, its p, and `null`, the 95th percentile
+        under chance.
+
+    Reference: Phipson & Smyth, Statistical Applications in Genetics and Molecular Biology 2010; 9:39.
+    """
+    from medcli.metrics.permutation_kernels import worst_gaps
+
+    deal = _prepare(groups, np.asarray(targets) == 1, clusters)
+    called = np.zeros(len(groups), dtype=bool) if is_called is None else is_called
+    order = np.argsort(scores, kind="stable")
+    ordered = np.asarray(scores)[order]
+    is_last = np.append(ordered[1:] != ordered[:-1], True)
+    kinds = 2 * (np.asarray(targets) == 1) + called
+    columns = [deal.owners[order], deal.places[order], kinds[order], is_last]
+    gaps = worst_gaps(
+        np.stack(columns, axis=1).astype(np.int32),
+        (deal.slots, deal.groups, deal.strata),
+        num_groups=int(groups.max()) + 1,
+        seed=seed & (2**63 - 1),
+        permutations=permutations,
+    )
+    reasons = dict.fromkeys(PERMUTED) | (
+        {} if is_called is not None else dict.fromkeys(PERMUTED[1:], "no threshold")
+    )
+    return {name: _judge(gaps[:, column], reason=reasons[name]) for column, name in enumerate(PERMUTED)}
 
 
-def _same_for_patient(sorted_groups: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> np.ndarray | None:
-    """The group of each patient, or None when a patient is in several."""
-    first = sorted_groups[starts]
-    return first if bool((np.repeat(first, sizes) == sorted_groups).all()) else None
+def _judge(gaps: np.ndarray, *, reason: str | None) -> TestResult:
+    """The first gap beside all others, which chance made."""
+    observed, null = gaps[0], gaps[1:]
+    name = f"permutation of patients over groups, {len(null)} times"
+    if reason is None and not np.isfinite(observed):
+        reason = "fewer than two groups have the metric"
+    if reason:
+        return hypothesis_test(name, statistic=None, p=None, reason=reason)
+    kept = null[np.isfinite(null)]
+    if len(kept) < len(null) / 2:
+        reason = "the gap is undefined in most permutations"
+        return hypothesis_test(name, statistic=float(observed), p=None, reason=reason)
+    larger = int(np.sum(kept >= observed - 1e-12))
+    result = hypothesis_test(name, statistic=float(observed), p=(1 + larger) / (1 + len(kept)))
+    return {**result, "null": float(np.quantile(kept, 0.95))}
 
 
-def _error(value: Quantity) -> float:
-    """Standard error, or that which the interval implies."""
-    if value["se"] is not None:
-        return float(value["se"])
-    return float(value["ci"][1] - value["ci"][0]) / (2 * normal_quantile(value["level"]))
+@dataclass(frozen=True)
+class _Deal:
+    """How patients hold groups: `groups` of slots, the first slot of each patient, and strata of patients.
+
+    `owners` and `places` say of each image its patient, in the order of strata, and the slot within.
+    """
+
+    owners: np.ndarray
+    places: np.ndarray
+    slots: np.ndarray
+    groups: np.ndarray
+    strata: np.ndarray
+
+
+def _prepare(groups: np.ndarray, is_positive: np.ndarray, clusters: np.ndarray) -> _Deal:
+    _, codes = np.unique(clusters, return_inverse=True)
+    # Images by patient, negatives first: what is exchanged then meets images of the same truth.
+    order = np.lexsort((is_positive, codes))
+    sizes, positives = np.bincount(codes), np.bincount(codes, is_positive).astype(np.int64)
+    starts = np.cumsum(sizes) - sizes
+    in_order = groups[order]
+    is_mixed = np.bincount(codes[order], in_order != in_order[starts][codes[order]]) > 0
+    keys = np.stack(
+        [is_mixed, np.where(is_mixed, sizes, 0), np.where(is_mixed, positives, positives > 0)], axis=1
+    ).astype(np.int64)
+    _, stratum = np.unique(keys, axis=0, return_inverse=True)
+    stratum = stratum.reshape(-1)
+    by_stratum = np.argsort(stratum, kind="stable")
+    position = np.empty_like(by_stratum)
+    position[by_stratum] = np.arange(len(by_stratum))
+    places = np.empty(len(groups), dtype=np.int64)
+    places[order] = np.where(is_mixed[codes[order]], np.arange(len(groups)) - starts[codes[order]], 0)
+    # A patient of one group needs one slot, all others one an image; the slots lie where the images do.
+    return _Deal(
+        owners=position[codes],
+        places=places,
+        slots=starts[by_stratum].astype(np.int32),
+        groups=in_order.astype(np.int32),
+        strata=np.concatenate([[0], np.cumsum(np.bincount(stratum))]).astype(np.int64),
+    )
 
 
 def _add(first: float, second: float, correlation: float) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 from medcli.reporting.measures import measure_label
 
-NAMES = ("class", "group", "reader", "model", "policy", "name")
+NAMES = ("field", "class", "group", "reader", "model", "policy", "name")
 """Keys that say whose the numbers beside them are."""
 COLUMNS = (
     *("of", "measure", "estimate", "ci_low", "ci_high", "level", "se", "method"),

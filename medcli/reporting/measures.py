@@ -27,7 +27,7 @@ QUALIFIERS = {
     "after": "calibrated",
     "called": "most likely class called",
 }
-HOLDERS = {"classes", "overall"}
+HOLDERS = {"classes", "overall", "subgroups", "fields", "groups"}
 """Keys that only hold what is named further down."""
 
 

@@ -26,7 +26,7 @@ def score(predictions: Predictions, manifest: Manifest) -> tuple[Scored, dict[st
     classes, kind = predictions.classes, predictions.score_kind
     exclusive = is_exclusive(predictions.task_type, len(classes))
     targets = predictions.targets.astype(np.float64)
-    rows = np.nansum(targets, axis=1) == 1 if exclusive else np.ones(len(targets), dtype=bool)
+    rows = counted_rows(predictions)
     if exclusive:
         targets = np.nan_to_num(targets)
     scores = predictions.scores[rows]
@@ -57,6 +57,13 @@ def score(predictions: Predictions, manifest: Manifest) -> tuple[Scored, dict[st
         clusters=patient_codes([predictions.records[row] for row in np.flatnonzero(rows)])[1],
     )
     return scored, {"source": origin, "rule": points[0]["rule"] if points else None}
+
+
+def counted_rows(predictions: Predictions) -> np.ndarray:
+    """Which rows `score` counts, bool [images]: of exclusive classes those where one is known, else all."""
+    if is_exclusive(predictions.task_type, len(predictions.classes)):
+        return np.nansum(predictions.targets, axis=1) == 1
+    return np.ones(len(predictions.targets), dtype=bool)
 
 
 def _check_calibration(calibration: dict[str, Any], predictions: Predictions) -> None:

@@ -18,6 +18,7 @@ from medcli.progress import SILENT, Progress
 from medcli.stages._policies import moved_by_policy, sweep_policies
 from medcli.stages._predictions import load_source, open_predictions, predictions_of
 from medcli.stages._scoring import score
+from medcli.stages._subgroups import subgroup_section
 from medcli.store.atomic import check_creatable, locked, prepare_folder, write_bytes
 from medcli.store.digests import derive_seed
 from medcli.store.manifest import Manifest, load
@@ -50,10 +51,21 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
     with at(display(Path(ref["path"]))):
         scored, thresholds = score(predictions, manifest)
     with progress.task("evaluate", 3) as step:
+        # First, so that a word of --subgroup that is none is told before the long work.
+        groups = subgroup_section(
+            scored,
+            predictions,
+            config.subgroup,
+            level=config.level,
+            num_bins=config.bins,
+            seed=derive_seed("medcli evaluate", predictions.part),
+        )
         section = _section(scored, predictions, manifest=manifest, thresholds=thresholds, config=config)
         if is_sweep:
             section["policies"] = sweep_policies(predictions, level=config.level)
             section["flags"] += moved_by_policy(section["policies"])
+        if groups:
+            section["subgroups"] = groups
         step(1, note="numbers")
         inputs = [("predictions", ref["sha256"])]
         if thresholds["source"] == "val":

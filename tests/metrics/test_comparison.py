@@ -10,16 +10,6 @@ from hypothesis import strategies as st
 from medcli.errors import UsageError
 from medcli.metrics.bootstrap import Resamples, bootstrap_aucs, ranking
 from medcli.metrics.delong_tests import delong_test
-from medcli.metrics.heterogeneity import (
-    cochran_q,
-    equalised_odds,
-    gap,
-    gaps_from_reference,
-    largest_gap,
-    permutation_test,
-    too_few,
-)
-from medcli.metrics.intervals import proportion
 from medcli.metrics.mcnemar import clustered_mcnemar, mcnemar_test, newcombe_paired, paired_proportions
 from medcli.metrics.noninferiority import judge
 from medcli.metrics.paired_differences import metric_difference, patient_sums, rank_metric, sum_metric
@@ -178,84 +168,6 @@ def test_no_interval_no_claim_and_no_margin_after_the_fact():
     assert judge(difference(-0.02, 0.02), margin=None)["verdict"] == "no claim"
     with pytest.raises(UsageError, match="margin"):
         judge(difference(-0.02, 0.02), margin=0)
-
-
-def test_heterogeneity_worked_by_hand():
-    # Two estimates 1 and 3 with errors 1: mean 2, Q = 2, one degree of freedom, half of it no chance.
-    found = cochran_q([1.0, 3.0], [1.0, 1.0])
-    assert found["pooled"] == 2
-    assert found["test"]["statistic"] == pytest.approx(2)
-    assert found["test"]["p"] == pytest.approx(0.157299207, rel=1e-6)
-    assert found["i_squared"] == pytest.approx(0.5)
-    assert found["tau_squared"] == pytest.approx(1)
-    same = cochran_q([0.8, 0.8, 0.8], [0.02, 0.03, 0.04], scale="logit")
-    assert same["pooled"] == pytest.approx(0.8)
-    assert same["test"]["p"] == pytest.approx(1)
-    assert cochran_q([0.8], [0.1])["test"]["p"] is None
-    assert cochran_q([0.8, 1.0], [0.1, 0.1], scale="logit")["test"]["reason"]
-
-
-def shares(counts):
-    return {
-        name: proportion(np.arange(size) < x, np.arange(size), level=0.95)
-        for name, (x, size) in counts.items()
-    }
-
-
-def test_gaps_between_groups():
-    groups = shares({"F": (56, 70), "M": (48, 80)})
-    found = gap(groups["F"], groups["M"], level=0.95)
-    # Square and add of Wilson's intervals is Newcombe's method 10.
-    assert found["ci"] == pytest.approx([0.0524, 0.3339], abs=5e-5)
-    every = gaps_from_reference(
-        {**groups, "O": undefined("no positive case", method="", n=0, n_clusters=0)}, level=0.95
-    )
-    assert every["reference"] == "M"
-    assert every["gaps"]["F"]["estimate"] == found["estimate"]
-    assert every["gaps"]["F"]["test"]["p_holm"] == every["gaps"]["F"]["test"]["p"]
-    assert every["gaps"]["O"]["reason"] == "a group has none: no positive case"
-    odds = equalised_odds(groups, shares({"F": (9, 10), "M": (7, 10)}))
-    assert odds["equalised_odds_gap"] == pytest.approx(0.2)
-    assert equalised_odds(groups, {})["equalised_odds_gap"] is None
-    assert largest_gap([0.5, None, 0.8]) == pytest.approx(0.3)
-    assert largest_gap([0.5, None]) is None
-
-
-def test_few_patients_are_listed_not_tested():
-    targets = np.array([1] * 12 + [0] * 30)
-    assert too_few(targets, np.arange(42)) is None
-    assert "positive" in too_few(targets, np.arange(42) // 2)
-    assert "negative" in too_few(1 - targets, np.arange(42) // 2)
-
-
-def test_permuted_groups_keep_patients_whole_and_find_a_planted_gap():
-    generator = np.random.default_rng(5)
-    clusters = np.repeat(np.arange(150), 3)
-    groups = (np.arange(150) % 3)[clusters]
-    quality = generator.normal(size=150)[clusters] + generator.normal(size=450)
-    seen = []
-
-    def worst(codes, values):
-        seen.append(codes)
-        return largest_gap([values[codes == k].mean() for k in np.unique(codes)])
-
-    level = permutation_test(groups, clusters, lambda codes: worst(codes, quality), seed=1, permutations=300)
-    assert level["p"] > 0.05
-    for codes in seen[1:]:
-        assert (codes.reshape(150, 3) == codes.reshape(150, 3)[:, :1]).all()
-        assert np.bincount(codes).tolist() == [150, 150, 150]
-    tilted = permutation_test(
-        groups, clusters, lambda codes: worst(codes, quality + 2 * (groups == 1)), seed=1, permutations=300
-    )
-    assert tilted["p"] < 0.01
-    assert tilted["statistic"] > tilted["null"]
-    assert permutation_test(groups, clusters, lambda codes: None, seed=1)["reason"]
-    # A patient in two groups takes both along.
-    mixed = np.tile([0, 1, 1], 150)
-    mixed[:3] = 0
-    found = permutation_test(mixed, clusters, lambda codes: worst(codes, quality), seed=2, permutations=20)
-    assert found["p"] is not None
-    assert all(np.bincount(codes).tolist() == np.bincount(mixed).tolist() for codes in seen[-20:])
 
 
 def test_distances_of_distributions():

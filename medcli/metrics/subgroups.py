@@ -1,0 +1,321 @@
+"""Every measure in every group of patients at one threshold, and whether the groups differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from medcli.metrics.calibration_measures import (
+    calibration_intercept,
+    calibration_slope,
+    observed_to_expected,
+)
+from medcli.metrics.classification import rates_at_threshold
+from medcli.metrics.discrimination import auc_quantity
+from medcli.metrics.ece import label_ece
+from medcli.metrics.heterogeneity import (
+    PERMUTED,
+    cochran_q,
+    equalised_odds,
+    gap,
+    permutation_tests,
+    standard_error,
+    too_few,
+)
+from medcli.metrics.influences import correlation, influences
+from medcli.metrics.intervals import proportion
+from medcli.metrics.multiplicity import holm
+from medcli.metrics.probability import brier_quantity
+from medcli.metrics.scored import Scored
+from medcli.metrics.summary import NO_PROBABILITIES
+from medcli.quantity import Quantity, undefined
+from medcli.store.digests import derive_seed
+
+RATES = ("sensitivity", "specificity", "ppv", "npv")
+CALIBRATION = ("calibration_intercept", "calibration_slope", "observed_to_expected", "ece", "brier")
+COMPARED = {
+    "prevalence": "plain",
+    "auc": "logit",
+    "sensitivity": "plain",
+    "specificity": "plain",
+    "ppv": "plain",
+    "npv": "plain",
+    "calibration_intercept": "plain",
+    "calibration_slope": "plain",
+    "observed_to_expected": "log",
+    "brier": "plain",
+}
+"""Measures whose groups are compared, and the scale of their heterogeneity. The ECE is not: it grows as
+groups shrink, and each is to be read beside its own band."""
+FAMILY = "Holm, over all fields, groups and classes, for each measure and kind of test apart"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How groups are compared.
+
+    Attributes:
+        level: Of every interval.
+        num_bins: Of the calibration error.
+        seed: Of what is drawn.
+        permutations: Of patients over groups.
+    """
+
+    level: float
+    num_bins: int
+    seed: int
+    permutations: int = 1000
+
+
+def compare_groups(
+    scored: Scored, codes: np.ndarray, names: list[str], *, listed: dict[str, str], settings: Settings
+) -> dict[str, Any]:
+    """Measures of each group, and of each class the gaps between those groups that have cases enough.
+
+    Args:
+        scored: Of all images.
+        codes: Group of each image as an index of `names`.
+        names: Of the groups.
+        listed: Groups that are shown and not compared, with the reason.
+        settings: Level, bins, seed and permutations.
+
+    Returns:
+        `groups` (`group`, `n`, `n_clusters`), `n_shared` (patients in several of the compared groups), and
+        `classes`, each with `groups`, `reference`, `gaps`, `heterogeneity`, `equalised_odds` and `worst`.
+    """
+    parts = [np.flatnonzero(codes == code) for code in range(len(names))]
+    compared = [code for code, name in enumerate(names) if name not in listed]
+    held = np.zeros((len(compared), scored.num_clusters), dtype=bool)
+    for row, code in enumerate(compared):
+        held[row, scored.clusters[parts[code]]] = True
+    return {
+        "groups": [
+            {"group": name, "n": len(rows), "n_clusters": len(np.unique(scored.clusters[rows]))}
+            for name, rows in zip(names, parts, strict=True)
+        ],
+        "n_shared": int(np.sum(held.sum(axis=0) > 1)),
+        "classes": [
+            _one_class(scored, column, parts, names, listed=listed, settings=settings)
+            for column in range(len(scored.classes))
+        ],
+    }
+
+
+def _one_class(
+    scored: Scored,
+    column: int,
+    parts: list[np.ndarray],
+    names: list[str],
+    *,
+    listed: dict[str, str],
+    settings: Settings,
+) -> dict[str, Any]:
+    known = ~np.isnan(scored.targets[:, column])
+    entries, seeds = [], derive_seed(settings.seed, scored.classes[column])
+    for name, members in zip(names, parts, strict=True):
+        rows = members[known[members]]
+        reason = listed.get(name) or too_few(scored.targets[rows, column], scored.clusters[rows])
+        measures = _measures(scored, column, rows, settings=settings, seed=seeds)
+        entries.append(_Group(name, rows, reason, measures))
+    tested = [entry for entry in entries if entry.reason is None]
+    return {
+        "class": scored.classes[column],
+        "groups": [entry.described(scored, column) for entry in entries],
+        **_differences(scored, column, tested, settings=settings, seed=seeds),
+    }
+
+
+@dataclass(frozen=True)
+class _Group:
+    """One group of one class: its images with a known label, its measures, and why it is not tested."""
+
+    name: str
+    rows: np.ndarray
+    reason: str | None
+    measures: dict[str, Quantity]
+
+    def described(self, scored: Scored, column: int) -> dict[str, Any]:
+        positives = int(np.sum(scored.targets[self.rows, column] == 1))
+        return {
+            "group": self.name,
+            "n": len(self.rows),
+            "n_clusters": len(np.unique(scored.clusters[self.rows])),
+            "n_positive": positives,
+            "n_negative": len(self.rows) - positives,
+            "tested": self.reason is None,
+            "reason": self.reason,
+            **self.measures,
+        }
+
+
+def _called(scored: Scored, column: int, rows: np.ndarray) -> np.ndarray | None:
+    threshold = scored.thresholds[column]["threshold"]
+    return None if threshold is None else scored.decided[rows, column] >= threshold
+
+
+def _probabilities(scored: Scored, column: int, rows: np.ndarray) -> np.ndarray | None:
+    best = scored.before if scored.after is None else scored.after
+    return None if best is None else best[rows, column]
+
+
+def _measures(
+    scored: Scored, column: int, rows: np.ndarray, *, settings: Settings, seed: int
+) -> dict[str, Quantity]:
+    """All measures of one class over some images."""
+    level = settings.level
+    targets, clusters = scored.targets[rows, column], scored.clusters[rows]
+    n, used = len(rows), len(np.unique(clusters))
+    _, codes = np.unique(clusters, return_inverse=True)
+    found = {
+        "prevalence": proportion(targets == 1, clusters, level=level, none_reason="no known label"),
+        "auc": auc_quantity(targets, scored.ranks[rows, column], codes, level=level),
+    }
+    is_called = _called(scored, column, rows)
+    if is_called is None:
+        reason = f"no threshold: {scored.thresholds[column]['reason']}"
+        found |= dict.fromkeys(RATES, undefined(reason, method="at a threshold", n=n, n_clusters=used))
+    else:
+        rates = rates_at_threshold(targets, is_called, clusters, level=level)
+        found |= {name: rates[name] for name in RATES}
+    p = _probabilities(scored, column, rows)
+    if p is None:
+        none = undefined(NO_PROBABILITIES, method="", n=n, n_clusters=used)
+        return found | dict.fromkeys(CALIBRATION, none)
+    return found | {
+        "calibration_intercept": calibration_intercept(p, targets, clusters, level=level),
+        "calibration_slope": calibration_slope(p, targets, clusters, level=level),
+        "observed_to_expected": observed_to_expected(p, targets, clusters, level=level),
+        "ece": label_ece(
+            p, targets, clusters, num_bins=settings.num_bins, level=level, seed=seed, simulations=100
+        ),
+        "brier": brier_quantity(p, targets, clusters, level=level),
+    }
+
+
+def _differences(
+    scored: Scored, column: int, tested: list[_Group], *, settings: Settings, seed: int
+) -> dict[str, Any]:
+    """Gaps from the largest group, heterogeneity, equalised odds and the worst gaps beside chance."""
+    sensitivities, specificities = (
+        {entry.name: entry.measures[name] for entry in tested} for name in ("sensitivity", "specificity")
+    )
+    odds = equalised_odds(sensitivities, specificities)
+    if len(tested) < 2:
+        reason = "fewer than two groups have cases enough"
+        return {
+            "reference": None,
+            "reason": reason,
+            "gaps": {},
+            "heterogeneity": {},
+            "equalised_odds": odds,
+            "worst": {},
+        }
+    largest = max(range(len(tested)), key=lambda row: len(tested[row].rows))
+    correlations = _correlations(scored, column, tested)
+    gaps: dict[str, list[dict[str, Any]]] = {}
+    spread = {}
+    for name, scale in COMPARED.items():
+        values = [entry.measures[name] for entry in tested]
+        found = correlations.get(name)
+        gaps[name] = [
+            {
+                "group": entry.name,
+                "gap": gap(
+                    values[row],
+                    values[largest],
+                    correlation=0.0 if found is None else float(found[row, largest]),
+                    level=settings.level,
+                ),
+            }
+            for row, entry in enumerate(tested)
+            if row != largest
+        ]
+        estimates = [np.nan if value["estimate"] is None else value["estimate"] for value in values]
+        errors = [standard_error(value) for value in values]
+        spread[name] = cochran_q(estimates, errors, scale=scale, correlations=found)
+    return {
+        "reference": tested[largest].name,
+        "reason": None,
+        "gaps": gaps,
+        "heterogeneity": spread,
+        "equalised_odds": odds,
+        "worst": _worst(scored, column, tested, settings=settings, seed=seed),
+    }
+
+
+def _correlations(scored: Scored, column: int, tested: list[_Group]) -> dict[str, np.ndarray]:
+    """By measure, how the errors of the groups go together; empty when no patient is in two of them."""
+    owners = np.concatenate([np.unique(scored.clusters[entry.rows]) for entry in tested])
+    if len(np.unique(owners)) == len(owners):
+        return {}
+    parts = []
+    for entry in tested:
+        rows = entry.rows
+        parts.append(
+            influences(
+                entry.measures,
+                targets=scored.targets[rows, column],
+                ranks=scored.ranks[rows, column],
+                is_called=_called(scored, column, rows),
+                probabilities=_probabilities(scored, column, rows),
+                clusters=scored.clusters[rows],
+                num_clusters=scored.num_clusters,
+            )
+        )
+    nothing = np.zeros(scored.num_clusters)
+    return {
+        name: np.array(
+            [
+                [1.0 if a is b else correlation(a.get(name, nothing), b.get(name, nothing)) for b in parts]
+                for a in parts
+            ]
+        )
+        for name in COMPARED
+    }
+
+
+def _worst(
+    scored: Scored, column: int, tested: list[_Group], *, settings: Settings, seed: int
+) -> dict[str, Any]:
+    """The largest gaps, between which groups, and how large chance would make them."""
+    rows = np.concatenate([entry.rows for entry in tested])
+    groups = np.repeat(np.arange(len(tested)), [len(entry.rows) for entry in tested])
+    tests = permutation_tests(
+        groups,
+        scored.targets[rows, column],
+        scored.ranks[rows, column],
+        _called(scored, column, rows),
+        scored.clusters[rows],
+        seed=derive_seed(seed, "permutation"),
+        permutations=settings.permutations,
+    )
+    worst: dict[str, Any] = {}
+    for name in PERMUTED:
+        worst[name] = {"test": tests[name]}
+        if name in COMPARED:
+            known = {
+                entry.name: entry.measures[name]["estimate"]
+                for entry in tested
+                if entry.measures[name]["estimate"] is not None
+            }
+            ends = (min(known, key=known.__getitem__), max(known, key=known.__getitem__)) if known else None
+            worst[name] |= {"lowest": ends and ends[0], "highest": ends and ends[1]}
+    return worst
+
+
+def adjust_for_all(fields: list[dict[str, Any]]) -> None:
+    """Write `p_holm` beside every p, in place, each measure and kind of test a family over all `fields`."""
+    families: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for entry in (found for field in fields for found in field["classes"]):
+        for name, gaps in entry["gaps"].items():
+            families.setdefault(("gap", name), []).extend(
+                g["gap"]["test"] for g in gaps if "test" in g["gap"]
+            )
+        for kind in ("heterogeneity", "worst"):
+            for name, found in entry[kind].items():
+                families.setdefault((kind, name), []).append(found["test"])
+    for tests in families.values():
+        for test, p in zip(tests, holm([test["p"] for test in tests]), strict=True):
+            test["p_holm"] = p

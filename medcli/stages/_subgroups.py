@@ -1,0 +1,70 @@
+"""The section `subgroups` of an evaluation: every measure by fields of the records, and how groups differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from medcli.cohorts.subgroups import assign_groups, parse_subgroups
+from medcli.metrics.heterogeneity import FEWEST
+from medcli.metrics.patients import patient_codes
+from medcli.metrics.scored import Scored
+from medcli.metrics.subgroups import FAMILY, Settings, adjust_for_all, compare_groups
+from medcli.stages._scoring import counted_rows
+from medcli.store.digests import derive_seed
+from medcli.store.predictions import Predictions
+
+
+def subgroup_section(
+    scored: Scored,
+    predictions: Predictions,
+    asked: Sequence[str],
+    *,
+    level: float,
+    num_bins: int,
+    seed: int,
+) -> dict[str, Any] | None:
+    """What `--subgroup` asks for, as plain JSON values; None when it asks for nothing.
+
+    Args:
+        scored: Of the images.
+        predictions: What they were made of: its records hold the fields.
+        asked: Words of the option.
+        level: Of every interval.
+        num_bins: Of the calibration error.
+        seed: Of what is drawn.
+
+    Raises:
+        UsageError: If a word does not follow the grammar.
+        DataError: If no record has a field, or its values make no groups.
+    """
+    if not asked:
+        return None
+    scored, records = _in_order(scored, predictions)
+    fields = []
+    settings = Settings(level=level, num_bins=num_bins, seed=derive_seed(seed, "subgroups"))
+    for subgroups in parse_subgroups(asked):
+        grouping = assign_groups(records, subgroups)
+        found = compare_groups(
+            scored, grouping.codes, grouping.names, listed=grouping.listed, settings=settings
+        )
+        fields.append({"field": subgroups.text, **found})
+    adjust_for_all(fields)
+    return {
+        "family": FAMILY,
+        "fewest": FEWEST,
+        "permutations": settings.permutations,
+        "fields": fields,
+    }
+
+
+def _in_order(scored: Scored, predictions: Predictions) -> tuple[Scored, list[dict[str, Any]]]:
+    """Images and records by id: what is drawn then does not depend on the order of the rows."""
+    counted = [predictions.records[row] for row in np.flatnonzero(counted_rows(predictions))]
+    order = sorted(range(len(counted)), key=lambda row: counted[row]["id"])
+    records = [counted[row] for row in order]
+    ordered = scored.subset(np.array(order, dtype=np.int64))
+    return replace(ordered, clusters=patient_codes(records)[1]), records

@@ -1,0 +1,150 @@
+"""Differences between groups: Cochran's Q, gaps, and patients dealt into groups by chance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from medcli.metrics.heterogeneity import (
+    PERMUTED,
+    cochran_q,
+    equalised_odds,
+    gap,
+    largest_gap,
+    permutation_tests,
+    standard_error,
+    too_few,
+)
+from medcli.metrics.intervals import proportion
+from medcli.metrics.roc import auc
+
+
+def test_heterogeneity_worked_by_hand():
+    # Two estimates 1 and 3 with errors 1: mean 2, Q = 2, one degree of freedom, half of it no chance.
+    found = cochran_q([1.0, 3.0], [1.0, 1.0])
+    assert found["pooled"] == pytest.approx(2)
+    assert found["test"]["statistic"] == pytest.approx(2)
+    assert found["test"]["p"] == pytest.approx(0.157299207, rel=1e-6)
+    assert found["i_squared"] == pytest.approx(0.5)
+    assert found["tau_squared"] == pytest.approx(1)
+    same = cochran_q([0.8, 0.8, 0.8], [0.02, 0.03, 0.04], scale="logit")
+    assert same["pooled"] == pytest.approx(0.8)
+    assert same["test"]["p"] == pytest.approx(1)
+    ratios = cochran_q([0.5, 2.0], [0.5, 2.0], scale="log")
+    # Logarithms -0.693 and 0.693, each with error 1.
+    assert ratios["pooled"] == pytest.approx(1)
+    assert ratios["test"]["statistic"] == pytest.approx(2 * np.log(2) ** 2)
+    assert cochran_q([0.8], [0.1])["test"]["p"] is None
+    assert cochran_q([0.8, 1.0], [0.1, 0.1], scale="logit")["test"]["reason"]
+
+
+def test_heterogeneity_of_correlated_estimates_worked_by_hand():
+    # The variance of the difference is 1 + 1 - 2 * 0.5 = 1, so Q = 2 * 2 / 1.
+    found = cochran_q([1.0, 3.0], [1.0, 1.0], correlations=np.array([[1, 0.5], [0.5, 1]]))
+    assert found["test"]["statistic"] == pytest.approx(4)
+    assert found["tau_squared"] is None
+    plain = cochran_q([1.0, 3.0, 2.5], [1.0, 0.5, 2.0])
+    assert cochran_q([1.0, 3.0, 2.5], [1.0, 0.5, 2.0], correlations=np.eye(3))["test"] == plain["test"]
+
+
+def shares(counts):
+    return {
+        name: proportion(np.arange(size) < x, np.arange(size), level=0.95)
+        for name, (x, size) in counts.items()
+    }
+
+
+def test_gaps_between_groups():
+    groups = shares({"F": (56, 70), "M": (48, 80), "all": (20, 20)})
+    found = gap(groups["F"], groups["M"], level=0.95)
+    # Square and add of Wilson's intervals is Newcombe's method 10.
+    assert found["ci"] == pytest.approx([0.0524, 0.3339], abs=5e-5)
+    # z = 0.2 / sqrt(.8 * .2 / 70 + .6 * .4 / 80)
+    assert found["test"]["statistic"] == pytest.approx(0.2 / np.sqrt(0.16 / 70 + 0.24 / 80))
+    tied = gap(groups["F"], groups["M"], correlation=0.6, level=0.95)
+    assert tied["se"] < found["se"]
+    assert tied["ci"][0] > found["ci"][0]
+    # A share of 1 has no error of its own: its interval stands in.
+    assert standard_error(groups["all"]) == pytest.approx((1 - groups["all"]["ci"][0]) / (2 * 1.959964))
+    odds = equalised_odds(groups, shares({"F": (9, 10), "M": (7, 10)}))
+    assert odds["equalised_odds_gap"] == pytest.approx(0.4)
+    assert equalised_odds(groups, {})["equalised_odds_gap"] is None
+    assert largest_gap([0.5, None, 0.8]) == pytest.approx(0.3)
+    assert largest_gap([0.5, None]) is None
+
+
+def test_few_patients_are_listed_not_tested():
+    targets = np.array([1] * 12 + [0] * 30)
+    assert too_few(targets, np.arange(42)) is None
+    assert "positive" in too_few(targets, np.arange(42) // 2)
+    assert "negative" in too_few(1 - targets, np.arange(42) // 2)
+
+
+def drawn(seed, *, patients=120, images=1, shared=False):
+    """Truth, scores, patients and groups; prevalence differs between groups, the scores do not."""
+    generator = np.random.default_rng(seed)
+    clusters = np.repeat(np.arange(patients), images)
+    groups = generator.integers(3, size=patients)[clusters]
+    sick = generator.random(patients) < np.array([0.2, 0.5, 0.8])[groups[::images]]
+    targets = (sick[clusters] & (generator.random(len(clusters)) < 0.9)).astype(float)
+    if shared:
+        groups = np.where(generator.random(len(clusters)) < 0.2, (groups + 1) % 3, groups)
+    scores = targets + generator.normal(size=patients)[clusters] + generator.normal(size=len(clusters))
+    return targets, np.round(scores, 1), clusters, groups
+
+
+@pytest.mark.parametrize(("images", "shared"), [(1, False), (3, False), (3, True)])
+def test_observed_gaps_are_those_of_each_group_counted_alone(images, shared):
+    targets, scores, clusters, groups = drawn(1, images=images, shared=shared)
+    called = scores >= 0.7
+    found = permutation_tests(groups, targets, scores, called, clusters, seed=1, permutations=20)
+    parts = [groups == code for code in range(3)]
+    direct = {
+        "auc": [auc(targets[rows], scores[rows]) for rows in parts],
+        "sensitivity": [called[rows & (targets == 1)].mean() for rows in parts],
+        "specificity": [1 - called[rows & (targets == 0)].mean() for rows in parts],
+    }
+    for name, values in direct.items():
+        assert found[name]["statistic"] == pytest.approx(max(values) - min(values), abs=1e-12)
+    rates = found["sensitivity"]["statistic"], found["specificity"]["statistic"]
+    assert found["equalised_odds"]["statistic"] == max(rates)
+
+
+@pytest.mark.parametrize(("images", "shared"), [(1, False), (3, False), (3, True)])
+def test_chance_alone_is_found_as_often_as_it_should_be(images, shared):
+    """Groups that differ in prevalence, and patients in two of them, are no reason to see a gap."""
+    p_values = []
+    for seed in range(400):
+        targets, scores, clusters, groups = drawn(seed, patients=90, images=images, shared=shared)
+        found = permutation_tests(
+            groups, targets, scores, scores >= 0.7, clusters, seed=seed, permutations=99
+        )
+        p_values.append([found[name]["p"] for name in PERMUTED])
+    values = np.array(p_values, dtype=float)
+    # Bounds are four standard errors of a share of 400 around what is claimed.
+    assert (np.mean(values <= 0.05, axis=0) < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 400)).all()
+    assert (np.abs(np.mean(values <= 0.5, axis=0) - 0.5) < 4 * 0.025).all()
+
+
+def test_a_planted_gap_is_found_and_the_seed_decides():
+    targets, scores, clusters, groups = drawn(3, patients=400)
+    worse = np.where((groups == 2) & (targets == 1), scores - 2, scores)
+    found = permutation_tests(groups, targets, worse, worse >= 0.7, clusters, seed=1, permutations=199)
+    assert all(found[name]["p"] == 1 / 200 for name in ("auc", "sensitivity", "equalised_odds"))
+    assert found["auc"]["statistic"] > found["auc"]["null"]
+    again, other = (
+        permutation_tests(groups, targets, scores, None, clusters, seed=seed, permutations=199)["auc"]
+        for seed in (1, 2)
+    )
+    assert (
+        again == permutation_tests(groups, targets, scores, None, clusters, seed=1, permutations=199)["auc"]
+    )
+    assert again["null"] != other["null"]
+
+
+def test_without_a_threshold_only_ranks_are_permuted():
+    targets, scores, clusters, groups = drawn(4)
+    found = permutation_tests(groups, targets, scores, None, clusters, seed=1, permutations=20)
+    assert found["auc"]["p"] is not None
+    assert found["sensitivity"]["p"] is None
+    assert found["sensitivity"]["reason"] == "no threshold"
