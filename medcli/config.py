@@ -417,6 +417,10 @@ class EvaluateConfig:
     subgroup: tuple[str, ...] = ()
     level: float = 0.95
     bins: int = 15
+    readers: tuple[str, ...] = place(())
+    panel: tuple[str, ...] = ()
+    positive_from: float | None = None
+    margin: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from medcli.cli.command import invocation, planned_only
-from medcli.cli.options import Jobs, KeyColumn, KeyFile, PatientColumn, ScoreChoice, Seed, Truth
+from medcli.cli.options import Jobs, KeyColumn, KeyFile, Margin, PatientColumn, ScoreChoice, Seed, Truth
 from medcli.cli.output import deliver_document
 from medcli.cli.streams import result_is_terminal, say
 from medcli.config import CompareConfig, LabelPolicy, Pairing, Part
@@ -46,9 +46,7 @@ def compare(
     measure: Annotated[
         str, typer.Option(metavar="NAME", help="What decides: auc, sensitivity, brier, ...")
     ] = CompareConfig.measure,
-    margin: Annotated[
-        float | None, typer.Option(metavar="D", help="Largest loss that does not matter, chosen before")
-    ] = CompareConfig.margin,
+    margin: Margin = CompareConfig.margin,
     by: Annotated[
         str | None, typer.Option(metavar="FIELD", help="Compare within each site, device, sex, ... too")
     ] = CompareConfig.by,

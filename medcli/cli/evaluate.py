@@ -11,6 +11,7 @@ from medcli.cli.command import invocation, planned_only
 from medcli.cli.options import (
     KeyColumn,
     KeyFile,
+    Margin,
     Output,
     PartChoice,
     PatientColumn,
@@ -54,6 +55,16 @@ def evaluate(
     ] = EvaluateConfig.subgroup,  # type: ignore[assignment]
     level: Annotated[float, typer.Option(min=0.5, max=0.999, help="Confidence level")] = EvaluateConfig.level,
     bins: Annotated[int, typer.Option(min=2, help="Bins of the calibration error")] = EvaluateConfig.bins,
+    readers: Annotated[
+        list[str], typer.Option(metavar="TABLE", help="What readers said: a table or folder; again for more")
+    ] = EvaluateConfig.readers,  # type: ignore[assignment]
+    panel: Annotated[
+        list[str], typer.Option(metavar="READER", help="Who made the truth, or all; again for more")
+    ] = EvaluateConfig.panel,  # type: ignore[assignment]
+    positive_from: Annotated[
+        float | None, typer.Option(metavar="RATING", help="Readers' ratings from here on are a yes")
+    ] = EvaluateConfig.positive_from,
+    margin: Margin = EvaluateConfig.margin,
 ) -> None:
     """Measure a model, with intervals, and write the report.
 

@@ -71,6 +71,10 @@ ScoreSource = Annotated[
 Truth = Annotated[Path | None, typer.Option("--truth", metavar="TABLE", help="Labels of a table of scores")]
 KeyColumn = Annotated[str, typer.Option("--key", metavar="COLUMN", help="Column that identifies an image")]
 PatientColumn = Annotated[str, typer.Option("--patient", metavar="COLUMN", help="Column of the patient")]
+Margin = Annotated[
+    float | None,
+    typer.Option("--margin", metavar="SIZE", help="Largest loss that does not matter, set before looking"),
+]
 ScoreChoice = Annotated[
     ScoreKind, typer.Option("--scores", help="What scores of a table are; auto: [0, 1] are probabilities")
 ]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from medcli.errors import DataError, UsageError
-from medcli.formats.tables import Table
+from medcli.formats.tables import Table, columns_of
 
 TARGET, SCORE = "target", "score"
 _BLANKS = frozenset({"", "nan", "na", "n/a", "none", "null"})
@@ -53,11 +53,11 @@ def read_scores(table: Table, *, key: str, truth: Table | None = None) -> ScoreT
         UsageError: If the key or the columns of scores or truth are not there.
         DataError: If a key is missing or doubled, a score is no number, or a label is none.
     """
-    columns = _columns_of(table)
+    columns = columns_of(table)
     ids = _keys(columns, key)
     if truth is None:
         return _read_one(columns, ids, key=key)
-    known = _columns_of(truth)
+    known = columns_of(truth)
     order = _match(ids, _keys(known, key))
     known = {name: [cells[row] for row in order] for name, cells in known.items() if name != key}
     if not any(name == TARGET or name.startswith(f"{TARGET}:") for name in known):
@@ -66,19 +66,6 @@ def read_scores(table: Table, *, key: str, truth: Table | None = None) -> ScoreT
     labelled = {name.removeprefix(f"{TARGET}:") for name in known if name.startswith(f"{TARGET}:")}
     renamed = {f"{SCORE}:{name}" if name in labelled else name: cells for name, cells in columns.items()}
     return _read_one({**known, **renamed}, ids, key=key)
-
-
-def _columns_of(table: Table) -> dict[str, list[str]]:
-    width = len(table.columns)
-    ragged = next((i for i, row in enumerate(table.rows) if len(row) < width or any(row[width:])), None)
-    if ragged is not None:
-        raise DataError(
-            f"row {ragged + 1} has {len(table.rows[ragged])} cells under {width} columns",
-            hint="every row needs a cell for every column",
-        )
-    if not table.rows:
-        raise DataError("the table has a header and no rows")
-    return {name: [row[i] for row in table.rows] for i, name in enumerate(table.columns)}
 
 
 def _keys(columns: dict[str, list[str]], key: str) -> list[str]:

@@ -39,7 +39,7 @@ def read_table(path: Path, *, delimiter: str | None = None) -> Table:
 
     Raises:
         InputError: If it does not exist or cannot be read.
-        DataError: If it is empty, not text, or its header names a column twice.
+        DataError: If it is empty or not text.
     """
     with at(path):
         try:
@@ -53,6 +53,26 @@ def read_table(path: Path, *, delimiter: str | None = None) -> Table:
         is_tabs = path.name.lower().endswith(_TAB_SUFFIXES)
         columns, rows = _parse(text, delimiter or ("\t" if is_tabs else ","))
         return Table(columns, rows, digest)
+
+
+def columns_of(table: Table) -> dict[str, list[str]]:
+    """Cells by column, of a table whose rows all have as many cells as there are columns.
+
+    Raises:
+        DataError: If a row is ragged, there is none, or two columns are called alike.
+    """
+    width = len(table.columns)
+    ragged = next((i for i, row in enumerate(table.rows) if len(row) < width or any(row[width:])), None)
+    if ragged is not None:
+        raise DataError(
+            f"row {ragged + 1} has {len(table.rows[ragged])} cells under {width} columns",
+            hint="every row needs a cell for every column",
+        )
+    if not table.rows:
+        raise DataError("the table has a header and no rows")
+    if doubled := [name for i, name in enumerate(table.columns) if name in table.columns[:i]]:
+        raise DataError(f"two columns are called {doubled[0]!r}")
+    return {name: [row[i] for row in table.rows] for i, name in enumerate(table.columns)}
 
 
 def _decode(content: bytes) -> str:

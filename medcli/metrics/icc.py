@@ -6,12 +6,15 @@ Reference: Shrout & Fleiss, Psychological Bulletin 1979; 86:420; McGraw & Wong, 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from scipy.special import fdtri
 
 from medcli.errors import DataError
+from medcli.metrics.classification import bootstrap_method
+from medcli.metrics.intervals import PatientBootstrap
 from medcli.quantity import Quantity, beside, quantity, undefined
 
 FORMS = {
@@ -24,60 +27,103 @@ FORMS = {
 }
 
 
-def icc(ratings: np.ndarray, *, form: str = "ICC(2,1)", level: float) -> Quantity:
-    """One form of the intraclass correlation with its interval from the F distribution.
+def icc(
+    ratings: np.ndarray, clusters: np.ndarray, *, form: str = "ICC(2,1)", level: float, seed: int
+) -> Quantity:
+    """One form of the intraclass correlation with its interval.
 
-    Images with a missing reading are left out, and that is flagged.
+    The interval is that of the F distribution, or, when patients have several images, the percentiles of
+    resampled patients. Images with a missing reading are left out, and that is flagged.
 
     Args:
         ratings: float [images, readers]; NaN is a missing reading.
+        clusters: Patient of each image.
         form: A key of `FORMS`.
+        seed: Of the bootstrap.
     """
     if form not in FORMS:
         raise DataError(f"forms of the ICC are {', '.join(FORMS)}, not {form!r}")
     ratings = np.asarray(ratings, dtype=float)
     complete = ~np.isnan(ratings).any(axis=1)
-    kept = ratings[complete]
+    kept, used = ratings[complete], np.unique(np.asarray(clusters)[complete], return_inverse=True)[1]
     n, readers = kept.shape
+    num_clusters = len(np.unique(used))
     method = f"{form}, {FORMS[form]}"
     flags = [f"{int((~complete).sum())} images with a missing reading left out"] if not complete.all() else []
     if n < 2 or readers < 2:
         reason = "needs two images and two readers"
-        return undefined(reason, method=method, n=n, n_clusters=n, flags=flags)
-    squares = mean_squares(kept)
+        return undefined(reason, method=method, n=n, n_clusters=num_clusters, flags=flags)
+    sums = _sums(kept - kept.mean())
+    squares = mean_squares(sums.sum(axis=0), readers=readers)
     if squares["rows"] + squares["error"] + squares["columns"] <= 1e-12 * max(1.0, float(np.mean(kept**2))):
-        return undefined("all readings are equal", method=method, n=n, n_clusters=n, flags=flags)
-    solve = {"1": _one_way, "2": _absolute, "3": _consistent}[form[4]]
-    estimate, interval = solve(squares, level)
-    if form.endswith("k)"):
-        estimate = _of_mean(estimate, readers)
-        interval = interval and (_of_mean(interval[0], readers), _of_mean(interval[1], readers))
+        return undefined("all readings are equal", method=method, n=n, n_clusters=num_clusters, flags=flags)
+    estimate, interval = _solve(squares, form, level=level)
+    se = None
+    if num_clusters < n:
+        bootstrap = PatientBootstrap(num_clusters, seed=seed)
+        by_patient = np.stack([np.bincount(used, column) for column in sums.T], axis=1)
+
+        def statistic(totals: np.ndarray) -> np.ndarray:
+            return np.array([_of_resample(total, form, readers=readers) for total in totals])
+
+        interval, se, num_defined = bootstrap.interval(by_patient, statistic, level=level)
+        method += f", {bootstrap_method(bootstrap, num_defined)}"
     value = quantity(
         estimate,
         ci=interval,
         level=level,
+        se=se,
         method=method,
         n=n,
-        n_clusters=n,
+        n_clusters=num_clusters,
         flags=flags,
         reason=None if interval else "no interval: readings do not differ within images",
     )
     return beside(value, rule="readers who agree by chance", estimate=0.0)
 
 
-def mean_squares(ratings: np.ndarray) -> dict[str, Any]:
-    """Mean squares of images (`rows`), readers (`columns`), `error` and `within`, of a complete table."""
-    n, readers = ratings.shape
-    grand, rows, columns = ratings.mean(), ratings.mean(axis=1), ratings.mean(axis=0)
-    residual = ratings - rows[:, None] - columns[None, :] + grand
+def _sums(ratings: np.ndarray) -> np.ndarray:
+    """What the mean squares are made of, added over images: [images, 3 + readers]."""
+    ones = np.ones((len(ratings), 1))
+    squares = np.stack([ratings.mean(axis=1) ** 2, np.sum(ratings**2, axis=1)], axis=1)
+    return np.hstack([ones, squares, ratings])
+
+
+def mean_squares(sums: np.ndarray, *, readers: int) -> dict[str, Any]:
+    """Mean squares of images (`rows`), readers (`columns`), `error` and `within`, of a complete table.
+
+    Args:
+        sums: Images, squared means of images, squared readings, and each reader's readings, summed.
+        readers: How many there are.
+    """
+    n, of_means, of_all, columns = sums[0], sums[1], sums[2], sums[3:] / sums[0]
+    grand = columns.mean()
+    rows = max(0.0, readers * (of_means - n * grand**2))
+    between = float(n * np.sum((columns - grand) ** 2))
+    within = max(0.0, of_all - readers * of_means)
     return {
         "n": n,
         "readers": readers,
-        "rows": float(readers * np.sum((rows - grand) ** 2) / (n - 1)),
-        "columns": float(n * np.sum((columns - grand) ** 2) / (readers - 1)),
-        "error": float(np.sum(residual**2) / ((n - 1) * (readers - 1))),
-        "within": float(np.sum((ratings - rows[:, None]) ** 2) / (n * (readers - 1))),
+        "rows": float(rows / (n - 1)),
+        "columns": between / (readers - 1),
+        "error": max(0.0, within - between) / ((n - 1) * (readers - 1)),
+        "within": float(within / (n * (readers - 1))),
     }
+
+
+def _solve(squares: dict[str, Any], form: str, *, level: float) -> tuple[float, tuple[float, float] | None]:
+    solve = {"1": _one_way, "2": _absolute, "3": _consistent}[form[4]]
+    estimate, interval = solve(squares, level)
+    if not form.endswith("k)"):
+        return estimate, interval
+    readers = squares["readers"]
+    ends = interval and (_of_mean(interval[0], readers), _of_mean(interval[1], readers))
+    return _of_mean(estimate, readers), ends
+
+
+def _of_resample(sums: np.ndarray, form: str, *, readers: int) -> float:
+    squares = mean_squares(sums, readers=readers)
+    return _solve(squares, form, level=0.5)[0] if squares["rows"] + squares["error"] > 0 else math.nan
 
 
 def _one_way(squares: dict[str, Any], level: float) -> tuple[float, tuple[float, float] | None]:
@@ -94,7 +140,7 @@ def _ratio_form(
     rows: float, noise: float, *, readers: int, df: tuple[int, int], level: float
 ) -> tuple[float, tuple[float, float] | None]:
     """(F - 1) / (F + k - 1), whose interval is that of F."""
-    if noise <= 1e-14 * rows:
+    if noise <= 1e-12 * rows:
         return 1.0, None
     ratio, upper = rows / noise, 0.5 + level / 2
 
@@ -110,7 +156,7 @@ def _absolute(squares: dict[str, Any], level: float) -> tuple[float, tuple[float
     n, k = squares["n"], squares["readers"]
     rows, columns, error = squares["rows"], squares["columns"], squares["error"]
     estimate = (rows - error) / (rows + (k - 1) * error + k * (columns - error) / n)
-    if estimate >= 1 or columns + error <= 1e-14 * rows:
+    if estimate >= 1 or columns + error <= 1e-12 * rows:
         return estimate, None
     a = k * estimate / (n * (1 - estimate))
     b = 1 + k * estimate * (n - 1) / (n * (1 - estimate))

@@ -45,14 +45,16 @@ def krippendorff_alpha(
     if len(values) == 1:
         reason = "all readings are equal: there is no disagreement to expect"
         return undefined(reason, method=method, n=n, n_clusters=num_clusters)
-    pairs = coincidences(ratings, values)
-    sums = np.zeros((num_clusters, pairs[0].size))
-    np.add.at(sums, used, pairs.reshape(n, -1))
-    size = len(values)
+    is_interval = scale == "interval"
+    sums = _sums_of_squares(ratings) if is_interval else coincidences(ratings, values).reshape(n, -1)
 
     def statistic(totals: np.ndarray) -> np.ndarray:
-        return np.array([_alpha(total.reshape(size, size), values, scale) for total in totals])
+        if is_interval:
+            return _alpha_of_squares(totals)
+        shape = len(values), len(values)
+        return np.array([_alpha(total.reshape(shape), values, scale) for total in totals])
 
+    sums = np.stack([np.bincount(used, column) for column in sums.T], axis=1)
     estimate = float(statistic(sums.sum(axis=0, keepdims=True))[0])
     bootstrap = PatientBootstrap(num_clusters, seed=seed, resamples=resamples)
     interval, se, num_defined = bootstrap.interval(sums, statistic, level=level)
@@ -85,6 +87,22 @@ def _alpha(total: np.ndarray, values: np.ndarray, scale: str) -> float:
     distance = _distances(values, margins, scale)
     expected = margins @ distance @ margins / (readings - 1)
     return 1 - float(np.sum(total * distance) / expected) if expected > 0 else float("nan")
+
+
+def _sums_of_squares(ratings: np.ndarray) -> np.ndarray:
+    """Of each image its readings, their sum and sum of squares, and the squared gaps within: [images, 4]."""
+    shifted = ratings - np.nanmean(ratings)
+    readings = np.sum(~np.isnan(shifted), axis=1)
+    total, squares = np.nansum(shifted, axis=1), np.nansum(shifted**2, axis=1)
+    within = 2 * (readings * squares - total**2) / (readings - 1)
+    return np.stack([readings, total, squares, within], axis=1)
+
+
+def _alpha_of_squares(sums: np.ndarray) -> np.ndarray:
+    """Alpha on the interval scale, which needs no table of values: [resamples]."""
+    readings, total, squares, within = sums.T
+    expected = 2 * (readings * squares - total**2) / (readings - 1)
+    return 1 - np.divide(within, expected, out=np.full(len(sums), np.nan), where=expected > 0)
 
 
 def _distances(values: np.ndarray, margins: np.ndarray, scale: str) -> np.ndarray:

@@ -7,11 +7,13 @@ Biopharmaceutics 1987; 15:657 (two one-sided tests); Chen, Petrick & Sahiner, Ac
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from scipy.special import ndtr, stdtr
 
 from medcli.errors import UsageError
+from medcli.metrics.multiplicity import holm
 from medcli.quantity import Quantity
 
 VERDICTS = (
@@ -65,13 +67,53 @@ def judge(difference: Quantity, *, margin: float | None, higher_is_better: bool 
             claims.append("equivalent")
         if low > -margin:
             claims.append("non-inferior")
-    otherwise = "no claim" if margin is None else "not shown to be non-inferior"
     return {
         **result,
-        "verdict": claims[0] if claims else otherwise,
+        "verdict": _verdict(claims, margin),
         "claims": claims,
         "p": _tails(sign * difference["estimate"], difference, margin),
     }
+
+
+def after_holm(judged: Sequence[dict[str, Any]], *, level: float) -> list[dict[str, Any]]:
+    """Claims that still hold when several labels were judged, and their adjusted p-values.
+
+    Superiority and inferiority are one family of two-sided tests, non-inferiority and equivalence one each.
+
+    Args:
+        judged: One result of `judge` a label, all with one margin.
+        level: Of the intervals they were judged by.
+
+    Returns:
+        `verdict`, `claims` and `p` of each, as of `judge`.
+    """
+    names = ("superiority", "inferiority", "noninferiority", "equivalence")
+    tails = {name: [item["p"][name] for item in judged] for name in names}
+    either = [
+        None if up is None or down is None else min(up, down)
+        for up, down in zip(tails["superiority"], tails["inferiority"], strict=True)
+    ]
+    adjusted = {name: holm(tails[name]) for name in names[2:]}
+    either_adjusted = holm(either)
+    results = []
+    for place, item in enumerate(judged):
+        p: dict[str, float | None] = {name: values[place] for name, values in adjusted.items()}
+        for name in names[:2]:
+            is_smaller = either[place] is not None and tails[name][place] == either[place]
+            p[name] = either_adjusted[place] if is_smaller else None if either[place] is None else 1.0
+        words = {"superior": "superiority", "inferior": "inferiority", "equivalent": "equivalence"}
+        words["non-inferior"] = "noninferiority"
+        claims = [claim for claim in item["claims"] if _holds(p[words[claim]], level)]
+        results.append({"verdict": _verdict(claims, item["margin"]), "claims": claims, "p": p})
+    return results
+
+
+def _holds(p: float | None, level: float) -> bool:
+    return p is not None and p < (1 - level) / 2
+
+
+def _verdict(claims: list[str], margin: float | None) -> str:
+    return claims[0] if claims else "no claim" if margin is None else "not shown to be non-inferior"
 
 
 def _tails(estimate: float, difference: Quantity, margin: float | None) -> dict[str, float | None]:

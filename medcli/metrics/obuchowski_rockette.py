@@ -44,7 +44,7 @@ class Design:
         residual = self.figures - rows - columns + grand
         parts = {
             "ms_modality": r * float(np.sum((rows - grand) ** 2)) / (t - 1) if t > 1 else 0.0,
-            "ms_reader": t * float(np.sum((columns - grand) ** 2)) / (r - 1),
+            "ms_reader": t * float(np.sum((columns - grand) ** 2)) / (r - 1) if r > 1 else 0.0,
             "ms_interaction": float(np.sum(residual**2)) / ((t - 1) * (r - 1)) if t > 1 else 0.0,
         }
         same_t, same_r = np.eye(t, dtype=bool), np.eye(r, dtype=bool)
@@ -105,12 +105,15 @@ def compare_modalities(design: Design, *, to: str = "readers and cases", level: 
     }
 
 
-def mean_of_readers(design: Design, *, to: str = "readers and cases", level: float) -> Quantity:
+def mean_of_readers(
+    design: Design, *, to: str = "readers and cases", level: float, floor: float = 0.0
+) -> Quantity:
     """The mean figure of the readers of one modality.
 
     Args:
-        design: Of one modality.
+        design: Of one modality; of one reader, only for these cases' like.
         to: As of `compare_modalities`.
+        floor: What the figure cannot be below: 0, or -1 for differences.
     """
     if len(design.figures) != 1:
         raise DataError("the mean of readers is of one modality")
@@ -118,35 +121,38 @@ def mean_of_readers(design: Design, *, to: str = "readers and cases", level: flo
     readers = design.figures.shape[1]
     parts = design.components()
     se, df = _single(parts, readers, to=to)
-    value = _estimate(design, float(design.figures.mean()), se, df=df, to=to, level=level, floor=0.0)
+    value = _estimate(design, float(design.figures.mean()), se, df=df, to=to, level=level, floor=floor)
     return {**value, "components": {key: parts[key] for key in ("ms_reader", "error", "cov2")}}
 
 
-def model_against_readers(design: Design, *, to: str = "readers and cases", level: float) -> Quantity:
+def model_against_readers(
+    differences: np.ndarray,
+    covariance: np.ndarray,
+    *,
+    n: int,
+    n_clusters: int,
+    to: str = "readers and cases",
+    level: float,
+) -> Quantity:
     """One model less the mean of several readers on the same cases.
 
     A model does not vary as readers do: the analysis is that of the readers' differences from it, whose
     error covariances have the model's taken in.
 
     Args:
-        design: One modality whose first "reader" is the model, the others the readers.
+        differences: The model's figure less each reader's, [readers].
+        covariance: Of the errors of these differences, [readers, readers].
+        n: Cases.
+        n_clusters: Patients.
         to: As of `compare_modalities`.
-
-    Returns:
-        A quantity with `figures` (the model's, then the readers') and `test`.
 
     Reference: Hillis 2007, section 4, applied to differences from a fixed comparator.
     """
-    figures, covariance = design.figures[0], design.covariances[0, :, 0, :]
-    contrast = np.hstack([np.ones((len(figures) - 1, 1)), -np.eye(len(figures) - 1)])
-    spread = contrast @ covariance @ contrast.T
-    differences = Design(
-        (contrast @ figures)[None], spread[None, :, None, :], n=design.n, n_clusters=design.n_clusters
+    design = Design(
+        np.asarray(differences)[None], np.asarray(covariance)[None, :, None, :], n=n, n_clusters=n_clusters
     )
-    value = mean_of_readers(differences, to=to, level=level)
-    value["ci"] = value["ci"] and _clipped(_raw_interval(value, level), -1.0, 1.0)
-    value["method"] = f"model less mean reader, {value['method']}"
-    return {**value, "figures": figures.tolist()}
+    value = mean_of_readers(design, to=to, level=level, floor=-1.0)
+    return {**value, "method": f"model less mean reader, {value['method']}"}
 
 
 def _single(parts: dict[str, float], readers: int, *, to: str) -> tuple[float, float | None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from medcli.errors import DataError
-from medcli.metrics.roc import auc_covariance, placements, roc_components
+from medcli.metrics.roc import RocComponents, auc_covariance, placements, roc_components
 
 METHODS = ("delong", "jackknife", "unbiased")
 
@@ -20,11 +20,12 @@ def auc_covariances(
     """AUC of each row of scores, and the covariance matrix of their errors.
 
     Args:
-        targets: 1 or 0 of each case, with two patients of either kind.
+        targets: 1 or 0 of each case, with two patients of either kind; [cases], or [rows, cases] when the
+            truth is not the same for all.
         scores: Ratings [rows, cases]; a row is a reader in one modality, or a model.
         clusters: Patient code of each case, from 0.
-        method: `delong` (clustered by patient), `jackknife` (a patient left out at a time), or `unbiased`
-            (of Gallas; cases are taken as patients).
+        method: `delong` (clustered by patient; a case that is NaN in a row is left out of that row),
+            `jackknife` (a patient left out at a time), or `unbiased` (of Gallas; a case is a patient).
 
     Returns:
         float [rows], and float [rows, rows].
@@ -37,10 +38,12 @@ def auc_covariances(
         return _unbiased(targets, scores)
     if method == "jackknife":
         return _jackknifed_areas(targets, scores, clusters)
-    size = int(clusters.max()) + 1
-    parts = [roc_components(targets, row, clusters, num_clusters=size) for row in scores]
+    parts = [
+        _components(truth, row, clusters)
+        for truth, row in zip(np.broadcast_to(targets, np.shape(scores)), scores, strict=True)
+    ]
     kept = [part for part in parts if part is not None]
-    if len(kept) < len(parts) or not kept[0].has_variance:
+    if len(kept) < len(parts) or not all(part.has_variance for part in kept):
         raise DataError("covariances of AUCs need two patients of each kind")
     return np.array([part.auc for part in kept]), np.array(
         [[auc_covariance(a, b) for b in kept] for a in kept]
@@ -51,14 +54,22 @@ def share_covariances(successes: np.ndarray, clusters: np.ndarray) -> tuple[np.n
     """Share of successes of each row and their covariances, leaving out one patient at a time.
 
     Args:
-        successes: 1 or 0, [rows, cases]: calls of the positive cases give sensitivities, for instance.
+        successes: 1 or 0, [rows, cases]: calls of the positive cases give sensitivities, for instance. A case
+            that is NaN in a row is left out of that row.
         clusters: Patient of each case.
+
+    Raises:
+        DataError: If a row has cases of fewer than two patients.
     """
     _, codes = np.unique(clusters, return_inverse=True)
-    size = np.bincount(codes)
-    sums = np.stack([np.bincount(codes, row) for row in np.asarray(successes, dtype=float)])
-    left_out = (sums.sum(axis=1, keepdims=True) - sums) / (size.sum() - size)
-    return np.mean(successes, axis=1), jackknife_covariance(left_out)
+    known = ~np.isnan(np.asarray(successes, dtype=float))
+    sizes = np.stack([np.bincount(codes, row) for row in known])
+    sums = np.stack([np.bincount(codes, row) for row in np.where(known, successes, 0.0)])
+    rest = sizes.sum(axis=1, keepdims=True) - sizes
+    if not rest.all():
+        raise DataError("covariances of shares need cases of two patients")
+    left_out = (sums.sum(axis=1, keepdims=True) - sums) / rest
+    return sums.sum(axis=1) / sizes.sum(axis=1), jackknife_covariance(left_out)
 
 
 def jackknife_covariance(left_out: np.ndarray) -> np.ndarray:
@@ -66,6 +77,12 @@ def jackknife_covariance(left_out: np.ndarray) -> np.ndarray:
     count = left_out.shape[1]
     centred = left_out - left_out.mean(axis=1, keepdims=True)
     return (count - 1) / count * centred @ centred.T
+
+
+def _components(targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray) -> RocComponents | None:
+    known = ~(np.isnan(targets) | np.isnan(scores))
+    size = int(clusters.max()) + 1
+    return roc_components(targets[known], scores[known], clusters[known], num_clusters=size)
 
 
 def _jackknifed_areas(

@@ -17,6 +17,7 @@ from medcli.metrics.summary import summarize
 from medcli.progress import SILENT, Progress
 from medcli.stages._policies import moved_by_policy, sweep_policies
 from medcli.stages._predictions import load_source, open_predictions, predictions_of
+from medcli.stages._readers import readers_section
 from medcli.stages._scoring import score
 from medcli.stages._subgroups import subgroup_section
 from medcli.store.atomic import check_creatable, locked, prepare_folder, write_bytes
@@ -68,6 +69,9 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
             section["subgroups"] = groups
         step(1, note="numbers")
         inputs = [("predictions", ref["sha256"])]
+        if config.readers:
+            section["readers"], digests = readers_section(config, predictions, scored)
+            inputs += [("readers", digest) for digest in digests]
         if thresholds["source"] == "val":
             inputs.append(("val predictions", manifest.predictions["val"]["sha256"]))
         section["predictions"] = ref["sha256"]

@@ -25,6 +25,7 @@ TABLES = [name for name, case in COHEN.items() if isinstance(case, dict) and "ta
 KINDS = {"unweighted": "none", "linear": "linear", "quadratic": "quadratic"}
 # Six images, four readers: Shrout & Fleiss 1979, table 2.
 SHROUT = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]])
+SUBJECTS = np.arange(6)
 
 
 def readings_of(counts):
@@ -205,20 +206,23 @@ def test_krippendorff_is_null_where_nothing_can_disagree():
     ],
 )
 def test_icc_of_shrout_and_fleiss_as_psych_prints_it(form, estimate, low, high):
-    found = icc(SHROUT, form=form, level=0.95)
+    found = icc(SHROUT, SUBJECTS, form=form, level=0.95, seed=0)
     assert [found["estimate"], *found["ci"]] == pytest.approx([estimate, low, high], abs=5e-4)
 
 
 def test_icc_leaves_out_gaps_and_says_so_and_is_null_without_variation():
     gappy = np.vstack([SHROUT.astype(float), [[1, np.nan, 2, 3]]])
-    found = icc(gappy, level=0.95)
-    assert found["estimate"] == icc(SHROUT, level=0.95)["estimate"]
+    found = icc(gappy, np.arange(len(gappy)), level=0.95, seed=0)
+    assert found["estimate"] == icc(SHROUT, SUBJECTS, level=0.95, seed=0)["estimate"]
     assert found["flags"] == ["1 images with a missing reading left out"]
     for form in FORMS:
-        assert icc(np.full((5, 3), 2.0), form=form, level=0.95)["reason"] == "all readings are equal"
-        assert icc(SHROUT[:1], form=form, level=0.95)["estimate"] is None
-        same = icc(np.repeat(SHROUT[:, :1], 3, axis=1), form=form, level=0.95)
+        assert (
+            icc(np.full((5, 3), 2.0), np.arange(5), form=form, level=0.95, seed=0)["reason"]
+            == "all readings are equal"
+        )
+        assert icc(SHROUT[:1], SUBJECTS[:1], form=form, level=0.95, seed=0)["estimate"] is None
+        same = icc(np.repeat(SHROUT[:, :1], 3, axis=1), SUBJECTS, form=form, level=0.95, seed=0)
         assert same["estimate"] == pytest.approx(1)
         assert same["reason"]
     with pytest.raises(DataError, match="ICC"):
-        icc(SHROUT, form="ICC(4,1)", level=0.95)
+        icc(SHROUT, SUBJECTS, form="ICC(4,1)", level=0.95, seed=0)

@@ -13,6 +13,7 @@ from medcli.metrics.obuchowski_rockette import (
     model_against_readers,
 )
 from medcli.metrics.reader_covariances import METHODS, auc_covariances, share_covariances
+from medcli.metrics.reader_figures import Sitting, area_differences
 from tests.metrics.oracles import codes, expected, numbers, table
 
 CASES = ("13_mrmc_vandyke", "15_mrmc_synthetic")
@@ -111,14 +112,21 @@ def test_unbiased_covariances_agree_with_imrmc(case):
         assert design.covariances[(*first, *second)] == pytest.approx(row["covAUC"], rel=1e-8, abs=1e-14)
 
 
+def compared(found, cases):
+    differences = found.model - found.readers
+    return model_against_readers(differences, found.covariance, n=cases, n_clusters=cases, level=0.95)
+
+
 def test_a_model_as_good_as_its_readers():
     truth, readings = study("15_mrmc_synthetic")
     case = table("15_mrmc_synthetic", "ai.csv")
     assert numbers(case["truth"]).tolist() == truth.tolist()
     rows = np.vstack([numbers(case["ai_prob"]), readings[1]])
     found = auc_covariances(truth, rows, np.arange(len(truth)))
-    design = design_of(*found, (1, 6), len(truth))
-    value = model_against_readers(design, level=0.95)
+    sitting = Sitting(np.tile(truth, (5, 1)), readings[1], rows[0], np.arange(len(truth)))
+    against = area_differences(sitting, sitting.scores)
+    assert against.readers == pytest.approx(found[0][1:], rel=1e-12)
+    value = compared(against, len(truth))
     assert value["estimate"] == pytest.approx(found[0][0] - found[0][1:].mean(), rel=1e-9)
     assert value["ci"][0] < value["estimate"] < value["ci"][1]
     # Worked by hand from Hillis 2007: spread of the readers, and covariances of their differences.
@@ -129,8 +137,8 @@ def test_a_model_as_good_as_its_readers():
     assert value["df"] == pytest.approx((spread + 5 * shared) ** 2 / (spread**2 / 4), rel=1e-9)
     assert "model less mean reader" in value["method"]
     # Readers who are the model itself: no difference and no variance.
-    same = auc_covariances(truth, np.repeat(rows[:1], 4, axis=0), np.arange(len(truth)))
-    nothing = model_against_readers(design_of(*same, (1, 4), len(truth)), level=0.95)
+    same = Sitting(np.tile(truth, (3, 1)), np.repeat(rows[:1], 3, axis=0), rows[0], np.arange(len(truth)))
+    nothing = compared(area_differences(same, rows[0]), len(truth))
     assert nothing["estimate"] == pytest.approx(0, abs=1e-12)
     assert nothing["flags"] == ["3 readers: fewer than 5 say little about others"]
 

@@ -1,0 +1,84 @@
+"""How far readers agree beyond chance, by every coefficient that fits what they say."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from medcli.metrics.chance_corrected import fleiss_kappa, gwet_ac1, rating_counts
+from medcli.metrics.icc import icc
+from medcli.metrics.intervals import proportion
+from medcli.metrics.kappa import cohen_kappa
+from medcli.metrics.krippendorff import krippendorff_alpha
+
+KINDS = ("binary", "nominal", "ordinal", "continuous")
+MAX_GRADES = 11
+_SCALES = {"binary": "nominal", "nominal": "nominal", "ordinal": "ordinal", "continuous": "interval"}
+
+
+def kind_of_ratings(values: np.ndarray) -> str:
+    """`binary` for 1 and 0, `ordinal` for at most 11 whole grades in a row, else `continuous`."""
+    known = np.unique(values[~np.isnan(values)])
+    if np.isin(known, (0.0, 1.0)).all():
+        return "binary"
+    is_graded = (known == np.round(known)).all() and known[-1] - known[0] < MAX_GRADES
+    return "ordinal" if is_graded else "continuous"
+
+
+def agreement(
+    ratings: np.ndarray, clusters: np.ndarray, *, kind: str, level: float, seed: int
+) -> dict[str, Any]:
+    """Agreement of several readers on one label.
+
+    Args:
+        ratings: float [images, readers]; NaN is not read. Categories are numbers from 0.
+        clusters: Patient code of each image.
+        kind: One of `KINDS`: `binary` and `nominal` get Fleiss' kappa, Gwet's AC1 and Cohen's kappa of every
+            pair, `ordinal` quadratically weighted kappas and the ICC, `continuous` the ICC; all get
+            Krippendorff's alpha on their scale.
+        seed: Of the bootstrap.
+
+    Returns:
+        Quantities by name, `pairs` (Cohen's kappa of each, with the numbers of both readers), and for binary
+        ratings `shares` (of yes, of each reader: the prevalence that every kappa depends on).
+    """
+    found: dict[str, Any] = {}
+    if kind in ("binary", "nominal"):
+        counts = rating_counts(ratings, num_categories=2 if kind == "binary" else _top(ratings))
+        found["fleiss"] = fleiss_kappa(counts, clusters, level=level)
+        found["gwet_ac1"] = gwet_ac1(counts, clusters, level=level)
+    found["krippendorff"] = krippendorff_alpha(ratings, clusters, scale=_SCALES[kind], level=level, seed=seed)
+    if kind in ("ordinal", "continuous"):
+        found["icc"] = icc(ratings, clusters, level=level, seed=seed)
+    if kind != "continuous":
+        found["pairs"] = [
+            {**_pair(ratings[:, list(pair)], clusters, kind=kind, level=level), "readers": list(pair)}
+            for pair in combinations(range(ratings.shape[1]), 2)
+        ]
+    if kind == "binary":
+        found["shares"] = [
+            proportion(column[~np.isnan(column)] == 1, clusters[~np.isnan(column)], level=level)
+            for column in ratings.T
+        ]
+    return found
+
+
+def _pair(ratings: np.ndarray, clusters: np.ndarray, *, kind: str, level: float) -> dict[str, Any]:
+    both = ~np.isnan(ratings).any(axis=1)
+    lowest = 0 if kind != "ordinal" or not both.any() else int(np.nanmin(ratings))
+    first, second = (ratings[both] - lowest).astype(int).T
+    return cohen_kappa(
+        first,
+        second,
+        clusters[both],
+        num_categories=2 if kind == "binary" else _top(ratings - lowest),
+        weights="quadratic" if kind == "ordinal" else "none",
+        level=level,
+    )
+
+
+def _top(ratings: np.ndarray) -> int:
+    """How many categories there are, numbered from 0."""
+    return 1 if np.isnan(ratings).all() else int(np.nanmax(ratings)) + 1

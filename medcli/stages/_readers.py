@@ -1,0 +1,280 @@
+"""What readers said of the images that a model is judged on: the section `readers` of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from medcli.cohorts.deidentify import keyed_hash
+from medcli.config import EvaluateConfig
+from medcli.errors import DataError, UsageError
+from medcli.formats.reader_table import Readings
+from medcli.metrics.agreement import agreement, kind_of_ratings
+from medcli.metrics.bootstrap import Resamples
+from medcli.metrics.consensus import leave_one_out_references, majority
+from medcli.metrics.noninferiority import after_holm
+from medcli.metrics.reader_figures import Sitting
+from medcli.metrics.reader_summary import compare_with_readers
+from medcli.metrics.scored import Scored
+from medcli.stages._key import load_key
+from medcli.stages._reader_tables import load_readings
+from medcli.stages._scoring import counted_rows
+from medcli.store.digests import derive_seed
+from medcli.store.predictions import Predictions
+
+ALL = "all"
+FEW_READERS = 5
+
+
+@dataclass(frozen=True)
+class _Seats:
+    """Readings in the order of the images that are counted.
+
+    Attributes:
+        readers: Names.
+        values: float [readers, images, classes]; NaN is not read.
+        unmatched: Images of the tables that are not among those.
+        uncertain: Readings of -1 where the others are 1 and 0.
+    """
+
+    readers: list[str]
+    values: np.ndarray
+    unmatched: int
+    uncertain: int
+    categories: np.ndarray | None = None
+
+
+def readers_section(
+    config: EvaluateConfig, predictions: Predictions, scored: Scored
+) -> tuple[dict[str, Any], list[str]]:
+    """Each reader and the mean reader against the model, and how readers agree; digests of their tables.
+
+    Raises:
+        UsageError: If the panel names nobody, the margin is not above 0, or labels are missing.
+        DataError: If no image that was read is judged.
+    """
+    readings, digests = load_readings(
+        config.readers, key=config.key, patient=config.patient, labels=scored.classes
+    )
+    rows = np.flatnonzero(counted_rows(predictions))
+    ids = [predictions.records[row]["id"] for row in rows]
+    seats = _seat(readings, ids, scored.classes, key=load_key(config.key_file))
+    panel = _panel(config.panel, seats.readers)
+    seed = derive_seed("medcli evaluate", "readers", predictions.part)
+    classes = [
+        _one_class(scored, seats, column, panel=panel, config=config, seed=seed)
+        for column in range(len(scored.classes))
+        if not np.isnan(seats.values[:, :, column]).all()
+    ]
+    _hold(classes, level=config.level)
+    section: dict[str, Any] = {
+        "readers": seats.readers,
+        "panel": [seats.readers[row] for row in panel],
+        "margin": config.margin,
+        "positive_from": config.positive_from,
+        "n": len(ids),
+        "n_unmatched": seats.unmatched,
+        "n_uncertain": seats.uncertain,
+        "n_readings": int(np.sum(~np.isnan(seats.values))),
+        "n_missing": int(np.sum(np.isnan(seats.values))),
+        "flags": _flags(seats, scored, panel=panel),
+        "classes": classes,
+    }
+    if seats.categories is not None and len(seats.readers) > 1:
+        section["agreement"] = agreement(
+            seats.categories.T, scored.clusters, kind="nominal", level=config.level, seed=seed
+        )
+    return section, digests
+
+
+def _seat(readings: Readings, ids: list[str], classes: list[str], *, key: bytes) -> _Seats:
+    """Readings by image and class. Keys are those of the table of scores, of the records, or their paths."""
+    place = {identity: row for row, identity in enumerate(ids)}
+    found, rows = [], []
+    for row, name in enumerate(readings.ids):
+        forms = (name, keyed_hash(name, key=key, kind="row"), keyed_hash(name, key=key, kind="path"))
+        spot = next((place[form] for form in forms if form in place), None)
+        if spot is not None:
+            found.append(spot)
+            rows.append(row)
+    if not found:
+        raise DataError(
+            f"none of the {len(readings.ids)} images that were read is among the {len(ids)} judged",
+            where="tables of readers",
+            hint="both tables need the same keys; --key names the column",
+        )
+    if len(set(found)) < len(found):
+        raise DataError("an image stands under two keys", where="tables of readers")
+    values = np.full((len(readings.readers), len(ids), len(classes)), np.nan)
+    categories = None
+    if readings.categories:
+        said = readings.values[:, rows, 0]
+        categories = np.full((len(readings.readers), len(ids)), np.nan)
+        categories[:, found] = _as_classes(said, readings.categories, classes)
+        values = np.where(
+            np.isnan(categories)[:, :, None], np.nan, categories[:, :, None] == np.arange(len(classes))
+        )
+    else:
+        for column, label in enumerate(readings.labels):
+            values[:, found, _class_of(label, classes)] = readings.values[:, rows, column]
+    uncertain = _forget_uncertain(values)
+    return _Seats(readings.readers, values, len(readings.ids) - len(found), uncertain, categories)
+
+
+def _class_of(label: str, classes: list[str]) -> int:
+    if label in classes:
+        return classes.index(label)
+    if not label and len(classes) == 1:
+        return 0
+    if not label:
+        raise UsageError(
+            f"the readings name no label, and there are {len(classes)} classes",
+            hint="call columns like the classes, or add a column called label",
+        )
+    raise UsageError(f"the label {label!r} of the readings is no class of the predictions")
+
+
+def _as_classes(said: np.ndarray, categories: list[str], classes: list[str]) -> np.ndarray:
+    """Positions in `categories` as positions in `classes`."""
+    if unknown := [name for name in categories if name not in classes]:
+        raise DataError(
+            f"readers say {unknown[0]!r}, which is none of the classes", where="tables of readers"
+        )
+    positions = np.array([classes.index(name) for name in categories], dtype=float)
+    known = ~np.isnan(said)
+    result = np.full(said.shape, np.nan)
+    result[known] = positions[said[known].astype(int)]
+    return result
+
+
+def _forget_uncertain(values: np.ndarray) -> int:
+    """Take -1 for not read in labels whose readings are otherwise 1 and 0, in place; how many there were."""
+    count = 0
+    for column in range(values.shape[2]):
+        one = values[:, :, column]
+        known = one[~np.isnan(one)]
+        if np.isin(known, (-1.0, 0.0, 1.0)).all():
+            count += int(np.sum(one == -1))
+            one[one == -1] = np.nan
+    return count
+
+
+def _panel(named: Sequence[str], readers: list[str]) -> list[int]:
+    """Which readers made the truth."""
+    if list(named) == [ALL]:
+        return list(range(len(readers)))
+    if unknown := [name for name in named if name not in readers]:
+        raise UsageError(
+            f"--panel names {unknown[0]!r}, who is none of the readers",
+            hint=f"readers are {', '.join(readers[:8])}; or --panel {ALL}",
+        )
+    return [row for row, name in enumerate(readers) if name in named]
+
+
+def _one_class(
+    scored: Scored,
+    seats: _Seats,
+    column: int,
+    *,
+    panel: list[int],
+    config: EvaluateConfig,
+    seed: int,
+) -> dict[str, Any]:
+    values = seats.values[:, :, column]
+    kind = kind_of_ratings(values)
+    cut = config.positive_from if kind != "binary" else None
+    targets, ties = _references(scored.targets[:, column], values, panel, kind=kind, cut=cut)
+    sitting = Sitting(targets, values, scored.ranks[:, column], scored.clusters)
+    result = compare_with_readers(
+        sitting,
+        seats.readers,
+        is_called=_calls(scored, column),
+        are_calls=kind == "binary",
+        positive_from=cut,
+        resamples=Resamples(scored.num_clusters, derive_seed(seed, "patients")),
+        margin=config.margin,
+        level=config.level,
+    )
+    for row, entry in enumerate(result["readers"]):
+        on_panel = row in panel
+        entry["reference"] = "majority of the rest of the panel" if on_panel else "truth"
+        entry["n_tied"] = ties[row]
+        entry["n_missing"] = int(np.sum(np.isnan(values[row])))
+    found: dict[str, Any] = {"class": scored.classes[column], "ratings": kind, **result}
+    if len(seats.readers) > 1:
+        found["agreement"] = agreement(
+            values.T, scored.clusters, kind=kind, level=config.level, seed=derive_seed(seed, "agreement")
+        )
+    return found
+
+
+def _calls(scored: Scored, column: int) -> np.ndarray | None:
+    """What the model calls: the most likely class, or what reaches the threshold of a label."""
+    if scored.exclusive:
+        return np.asarray(scored.calls == column)
+    threshold = scored.thresholds[column]["threshold"]
+    return None if threshold is None else np.asarray(scored.decided[:, column] >= threshold)
+
+
+def _references(
+    truth: np.ndarray, values: np.ndarray, panel: list[int], *, kind: str, cut: float | None
+) -> tuple[np.ndarray, list[int]]:
+    """The truth that each reader is compared with [readers, images], and how many images that leaves tied.
+
+    Who sat on the panel made part of the truth: he is compared with the majority of the others.
+    """
+    targets, ties = np.tile(truth, (len(values), 1)), [0] * len(values)
+    if not panel:
+        return targets, ties
+    if kind != "binary" and cut is None:
+        raise UsageError(
+            "--panel needs calls, and these readings are ratings", hint="say from which on: --positive-from"
+        )
+    if len(panel) < 3:
+        raise UsageError("--panel needs three readers: the others of two cannot be a majority")
+    calls = values[panel]
+    if cut is not None:
+        calls = np.where(np.isnan(calls), np.nan, (calls >= cut).astype(float))
+    for row, reference in zip(panel, leave_one_out_references(calls.T), strict=True):
+        targets[row], ties[row] = reference.labels, len(reference.ties)
+    return targets, ties
+
+
+def _hold(classes: list[dict[str, Any]], *, level: float) -> None:
+    """Put beside each verdict what is left of it when all labels are tested: `holm`."""
+    figures = dict.fromkeys(item["figure"] for entry in classes for item in entry["differences"])
+    for figure in figures:
+        items = [item for entry in classes for item in entry["differences"] if item["figure"] == figure]
+        for item, held in zip(
+            items, after_holm([item["judged"] for item in items], level=level), strict=True
+        ):
+            item["holm"] = held
+
+
+def _flags(seats: _Seats, scored: Scored, *, panel: list[int]) -> list[str]:
+    flags = []
+    if len(seats.readers) < FEW_READERS:
+        flags.append(f"{len(seats.readers)} readers: fewer than {FEW_READERS} say little about others")
+    if seats.unmatched:
+        flags.append(f"{seats.unmatched} images that were read are not among those judged: left out")
+    if seats.uncertain:
+        flags.append(f"{seats.uncertain} readings of -1 (uncertain) were taken for not read")
+    if not panel and _made_the_truth(seats.values, scored.targets):
+        flags.append(
+            "the majority of these readers is the truth in every image: they flatter themselves by being "
+            f"compared with it; --panel {ALL} compares each with the others"
+        )
+    return flags
+
+
+def _made_the_truth(values: np.ndarray, targets: np.ndarray) -> bool:
+    """Whether three or more callers agree by majority with the truth wherever both are known."""
+    if len(values) < 3 or kind_of_ratings(values) != "binary":
+        return False
+    labels = [majority(values[:, :, column].T).labels for column in range(values.shape[2])]
+    found = np.stack(labels, axis=1)
+    both = ~np.isnan(found) & ~np.isnan(targets)
+    return bool(both.any() and (found == targets)[both].all())
