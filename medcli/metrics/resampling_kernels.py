@@ -141,6 +141,39 @@ def sensitivities(
 
 
 @njit(nogil=True)
+def roc_heights(
+    owners: np.ndarray, positive: np.ndarray, is_last: np.ndarray, weights: np.ndarray, grid: np.ndarray
+) -> np.ndarray:
+    """Sensitivity at each false positive rate of a rising `grid`, [resamples, grid], highest score first.
+
+    Straight lines join the corners; where the curve rises upright its upper end counts. NaN where a class
+    is missing.
+    """
+    result = np.empty((len(weights), len(grid)))
+    for resample in range(len(weights)):
+        row = weights[resample]
+        positives, negatives = _totals(owners, positive, row)
+        if positives == 0 or negatives == 0:
+            result[resample] = np.nan
+            continue
+        true_calls, false_calls, point = 0, 0, 0
+        last_rate, last_height = 0.0, 0.0
+        for image in range(len(owners)):
+            weight = int(row[owners[image]])
+            true_calls += weight * positive[image]
+            false_calls += weight * (1 - positive[image])
+            if is_last[image]:
+                rate, height = false_calls / negatives, true_calls / positives
+                while point < len(grid) and grid[point] < rate:
+                    slope = (height - last_height) / (rate - last_rate)
+                    result[resample, point] = last_height + slope * (grid[point] - last_rate)
+                    point += 1
+                last_rate, last_height = rate, height
+        result[resample, point:] = 1.0
+    return result
+
+
+@njit(nogil=True)
 def _mixed(value: np.uint64) -> np.uint64:
     value = (value ^ (value >> np.uint64(30))) * _MIX_1
     value = (value ^ (value >> np.uint64(27))) * _MIX_2

@@ -19,6 +19,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -26,6 +27,7 @@ from medcli.reporting.words import shorten
 
 INK, GREY, LIGHT = "#1c2733", "#5f6b7a", "#d5dbe3"
 BLUE, ORANGE = "#1f5fa8", "#b8500f"
+PALE_BLUE = "#cfdff2"
 DOTS_PER_INCH = 150
 _STYLE: Any = {
     "font.family": ["DejaVu Sans"],
@@ -59,13 +61,19 @@ class Drawing:
         draw: Draws one panel.
         panels: What each shows; `title` names it and `alt` tells it in words and numbers.
         size: Width and height of a panel in inches.
-        columns: Panels beside each other on the sheet.
+        margins: Left, bottom, right and top of a panel's axes, in inches; None measures the words of each.
     """
 
     draw: Draw
     panels: Sequence[Panel]
     size: tuple[float, float] = (2.7, 2.9)
-    columns: int = 4
+    margins: tuple[float, float, float, float] | None = (0.55, 0.5, 0.16, 0.3)
+
+    @property
+    def columns(self) -> int:
+        """Panels beside each other on a page or sheet; three where four would leave one or two alone."""
+        number, most = len(self.panels), max(1, round(11 / self.size[0]))
+        return 3 if most == 4 and number in {5, 6, 9} else min(number, most)
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,7 @@ class Drawn:
 
     panels: list[bytes]
     alts: list[str]
+    columns: int
     svg: bytes
     png: bytes
 
@@ -82,32 +91,41 @@ def render(drawing: Drawing) -> Drawn:
     """Draw all panels."""
     vectors, rasters = [], []
     for panel in drawing.panels:
-        svg, pixels = _render_panel(drawing.draw, panel, size=drawing.size)
+        svg, pixels = _render_panel(drawing, panel)
         vectors.append(svg)
         rasters.append(pixels)
     alts = [panel["alt"] for panel in drawing.panels]
-    columns = max(1, min(drawing.columns, len(vectors)))
+    columns = max(1, drawing.columns)
     return Drawn(
         panels=vectors,
         alts=alts,
+        columns=columns,
         svg=_svg_sheet(vectors, alts, size=drawing.size, columns=columns),
         png=_png_sheet(rasters, columns=columns),
     )
 
 
-def _render_panel(draw: Draw, panel: Panel, *, size: tuple[float, float]) -> tuple[bytes, np.ndarray]:
+def _render_panel(drawing: Drawing, panel: Panel) -> tuple[bytes, np.ndarray]:
     """SVG, and pixels uint8 [height, width, 3]."""
     with _style():
-        figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
-        canvas = FigureCanvasAgg(figure)
-        draw(figure.add_subplot(), panel)
-        canvas.draw()
-        pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        figure = Figure(figsize=drawing.size, dpi=DOTS_PER_INCH)
+        if drawing.margins is None:
+            figure.set_layout_engine("constrained")
+            axes = figure.add_subplot()
+        else:
+            (width, height), (left, bottom, right, top) = drawing.size, drawing.margins
+            inner = (1 - (left + right) / width, 1 - (bottom + top) / height)
+            axes = figure.add_axes((left / width, bottom / height, *inner))
+        drawing.draw(axes, panel)
+        raster = FigureCanvasAgg(figure)
+        raster.draw()
+        pixels = np.asarray(raster.buffer_rgba())[..., :3].copy()
         # The layout is done: both forms have the same, and it is the slowest part.
         figure.set_layout_engine("none")
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-        return buffer.getvalue(), pixels
+        text = io.StringIO()
+        # Not `savefig`, which draws everything once more to measure it.
+        FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None})
+        return text.getvalue().encode(), pixels
 
 
 def _svg_sheet(
@@ -148,6 +166,30 @@ def unit_square(axes: Axes, *, title: str, across: str, up: str) -> None:
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
     set_title(axes, title)
+
+
+def draw_diagonal(axes: Axes) -> None:
+    """Chance, or perfect agreement."""
+    axes.plot([0, 1], [0, 1], color=LIGHT, linewidth=1, zorder=1)
+
+
+def draw_point(axes: Axes, place: tuple[float, float], *, color: str) -> None:
+    """The operating point."""
+    style: Any = {"marker": "o", "markersize": 7, "markeredgecolor": "white", "clip_on": False, "zorder": 5}
+    axes.plot(*place, color=color, **style)
+
+
+def probability_scale(axes: Axes) -> None:
+    """Log odds from 0.001 to 0.999 across, named by their probabilities."""
+    shares = [0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999]
+    names = [".001", ".01", ".1", ".5", ".9", ".99", ".999"]
+    axes.set_xticks([log_odds(share) for share in shares], names)
+    axes.set_xlim(-7, 7)
+
+
+def log_odds(share: float) -> float:
+    """Log odds, no further out than probability_scale shows."""
+    return max(-7.0, min(7.0, math.log(share / (1 - share)))) if 0 < share < 1 else 14.0 * share - 7
 
 
 def set_title(axes: Axes, title: str) -> None:

@@ -60,10 +60,13 @@ def render_page(chapters: Sequence[Chapter], document: Section, *, title: str, l
 
 def _body(chapter: Chapter, document: Section, drawn: dict[str, Drawn]) -> Markup:
     figures = {
-        name: [
-            {"source": data_address(panel), "alt": alt}
-            for panel, alt in zip(figure.panels, figure.alts, strict=True)
-        ]
+        name: {
+            "columns": figure.columns,
+            "panels": [
+                {"source": data_address(panel), "alt": alt}
+                for panel, alt in zip(figure.panels, figure.alts, strict=True)
+            ],
+        }
         for name, figure in drawn.items()
     }
     template = environment().get_template(f"{chapter.name}.html.j2")

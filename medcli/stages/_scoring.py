@@ -54,9 +54,14 @@ def score(predictions: Predictions, manifest: Manifest) -> tuple[Scored, dict[st
         before=before,
         after=after,
         thresholds=points,
-        clusters=patient_codes([predictions.records[row] for row in np.flatnonzero(rows)])[1],
+        clusters=patient_codes(scored_records(predictions))[1],
     )
     return scored, {"source": origin, "rule": points[0]["rule"] if points else None}
+
+
+def scored_records(predictions: Predictions) -> list[dict[str, Any]]:
+    """Records of the rows that `score` counts."""
+    return [predictions.records[row] for row in np.flatnonzero(counted_rows(predictions))]
 
 
 def counted_rows(predictions: Predictions) -> np.ndarray:

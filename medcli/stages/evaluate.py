@@ -14,11 +14,12 @@ from medcli.metrics.optimism import optimism
 from medcli.metrics.patients import patient_codes
 from medcli.metrics.scored import Scored
 from medcli.metrics.summary import summarize
+from medcli.metrics.worst_errors import worst_errors
 from medcli.progress import SILENT, Progress
 from medcli.stages._policies import moved_by_policy, sweep_policies
 from medcli.stages._predictions import load_source, open_predictions, predictions_of
 from medcli.stages._readers import readers_section
-from medcli.stages._scoring import score
+from medcli.stages._scoring import score, scored_records
 from medcli.stages._subgroups import subgroup_section
 from medcli.store.atomic import check_creatable, locked, prepare_folder, write_bytes
 from medcli.store.digests import derive_seed
@@ -95,12 +96,8 @@ def _section(
 ) -> dict[str, Any]:
     unit, _ = patient_codes(predictions.records)
     calibration = manifest.calibration
-    summary = summarize(
-        scored,
-        level=config.level,
-        num_bins=config.bins,
-        seed=derive_seed("medcli evaluate", predictions.part),
-    )
+    seed = derive_seed("medcli evaluate", predictions.part)
+    summary = summarize(scored, level=config.level, num_bins=config.bins, seed=seed)
     return {
         "medcli": EVALUATION_VERSION,
         "task": {"type": predictions.task_type, "classes": predictions.classes},
@@ -120,7 +117,8 @@ def _section(
         "optimism": optimism(scored.thresholds, summary["classes"]),
         "flags": _flags(scored, predictions, manifest=manifest, thresholds=thresholds),
         **summary,
-        "curves": class_curves(scored),
+        "curves": class_curves(scored, level=config.level, seed=seed),
+        "errors": worst_errors(scored, [record["id"] for record in scored_records(predictions)]),
     }
 
 

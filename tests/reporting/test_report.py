@@ -135,8 +135,9 @@ def test_plain_words_come_first_and_agree_with_the_numbers(done):
 
 def test_no_record_is_named(done):
     html, manifest = done
+    listed = {error["id"] for error in manifest.evaluation["errors"]}
     for record in manifest.records:
-        assert record["id"] not in html
+        assert (record["id"] in html) == (record["id"] in listed)
         assert record["patient"] not in html
 
 
@@ -156,8 +157,8 @@ def test_a_long_name_gives_way_and_numbers_stay():
 
 def test_same_panels_same_bytes_and_no_date():
     panel = {
-        "title": "$x_1$ & <b>", "note": "AUC 0.9", "false_rates": [0, 0.2, 1], "sensitivities": [0, 0.9, 1],
-        "point": (0.2, 0.9), "alt": "<b> & more",
+        "title": "$x_1$ & <b>", "note": "AUC 0.9", "alt": "<b> & more", "point": (0.2, 0.9),
+        "curve": {"false_rates": [0, 0.2, 1], "sensitivities": [0, 0.9, 1], "band": None},
     }  # fmt: skip
     drawn = render(Drawing(draw_roc, [panel] * 5))
     assert drawn == render(Drawing(draw_roc, [panel] * 5))
@@ -172,28 +173,28 @@ def test_same_panels_same_bytes_and_no_date():
 
 def test_a_sheet_holds_all_panels_at_their_places():
     panel = {
-        "title": "a", "note": "", "false_rates": [0, 1], "sensitivities": [0, 1], "point": None,
-        "alt": "<i> & x",
+        "title": "a", "note": "", "alt": "<i> & x", "point": None,
+        "curve": {"false_rates": [0, 1], "sensitivities": [0, 1], "band": None},
     }  # fmt: skip
-    drawn = render(Drawing(draw_roc, [panel] * 3, size=(2, 1.5), columns=2))
+    drawn = render(Drawing(draw_roc, [panel] * 3, size=(5, 1.5)))
     sheet = ElementTree.fromstring(drawn.svg)
-    assert sheet.attrib["viewBox"] == "0 0 288 216"
+    assert sheet.attrib["viewBox"] == "0 0 720 216"
     inner = sheet.findall("{http://www.w3.org/2000/svg}svg")
     assert [(part.attrib["x"], part.attrib["y"]) for part in inner] == [
         ("0", "0"),
-        ("144", "0"),
+        ("360", "0"),
         ("0", "108"),
     ]
     pixels = np.asarray(Image.open(io.BytesIO(drawn.png)))
-    assert pixels.shape == (2 * 225, 2 * 300, 3)
-    assert (pixels[:225, :300] == pixels[:225, 300:]).all()
-    assert (pixels[225:, 300:] == 255).all()
+    assert pixels.shape == (2 * 225, 2 * 750, 3)
+    assert (pixels[:225, :750] == pixels[:225, 750:]).all()
+    assert (pixels[225:, 750:] == 255).all()
 
 
 def test_undefined_panels_are_drawn_too():
-    empty = {"title": "none", "note": "undefined", "before": [], "after": None, "alt": "none"}
+    empty = {"title": "none", "note": "undefined", "before": [], "after": None, "alt": "none", "errors": {}}
     assert render(Drawing(draw_reliability, [empty])).panels
-    empty = {**empty, "false_rates": None, "sensitivities": None, "point": None}
+    empty = {**empty, "curve": None, "point": None}
     assert render(Drawing(draw_roc, [empty])).panels
 
 

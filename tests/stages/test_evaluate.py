@@ -22,9 +22,10 @@ from medcli.store.references import verify
 from tests.realdata import real_data
 from tests.reporting.synthetic import HOSTILE, LABELS, identifier, multiclass, multilabel, study
 
+FIGURES = ("roc", "precision_recall", "densities", "reliability", "confusion", "threshold_sweep")
 FILES = {
-    *("report.html", "evaluation.json", "methods.md", "tables/numbers.csv"),
-    *(f"{name}.{kind}" for name in ("roc", "reliability", "confusion") for kind in ("svg", "png")),
+    *("report.html", "evaluation.json", "methods.md", "tables/numbers.csv", "tables/worst_errors.csv"),
+    *(f"{name}.{kind}" for name in FIGURES for kind in ("svg", "png")),
 }
 
 

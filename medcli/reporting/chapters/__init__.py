@@ -32,6 +32,7 @@ from __future__ import annotations
 from medcli.reporting.chapters import (
     data,
     discrimination,
+    errors,
     heatmaps,
     history,
     methods,
@@ -46,6 +47,7 @@ CHAPTERS = (
     discrimination.CHAPTER,
     thresholds.CHAPTER,
     probabilities.CHAPTER,
+    errors.CHAPTER,
     heatmaps.CHAPTER,
     data.CHAPTER,
     history.CHAPTER,

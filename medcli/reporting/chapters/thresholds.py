@@ -7,6 +7,7 @@ from typing import Any
 from medcli.reporting import words
 from medcli.reporting.chapter import Chapter, Section
 from medcli.reporting.drawings.confusion import confusion_figure
+from medcli.reporting.drawings.sweep import sweep_figure
 from medcli.reporting.figures import Drawing
 
 
@@ -15,7 +16,7 @@ def _words(section: Section) -> dict[str, Any]:
 
 
 def _figures(section: Section) -> dict[str, Drawing]:
-    return {"confusion": confusion_figure(section)}
+    return {"confusion": confusion_figure(section), "threshold_sweep": sweep_figure(section)}
 
 
 CHAPTER = Chapter("thresholds", "At the threshold", "classes", words=_words, figures=_figures)

@@ -15,9 +15,9 @@ def confusion_figure(section: dict[str, Any]) -> Drawing:
     """The matrix of the most likely class, sized by its classes, or one of two by two for each label."""
     panels = _panels(section)
     if not section["exclusive"]:
-        return Drawing(draw_confusion, panels)
+        return Drawing(draw_confusion, panels, size=(2.4, 2.3))
     side = 2.2 + 0.55 * len(section["task"]["classes"])
-    return Drawing(draw_confusion, panels, size=(side + 0.6, side), columns=1)
+    return Drawing(draw_confusion, panels, size=(side + 0.6, side), margins=None)
 
 
 def _panels(section: dict[str, Any]) -> list[dict[str, Any]]:
@@ -66,9 +66,9 @@ def draw_confusion(axes: Axes, panel: dict[str, Any]) -> None:
         return
     counts = np.asarray(panel["counts"])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.25, aspect="equal")
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal")
     for (row, column), value in np.ndenumerate(counts):
-        ink = "white" if shares[row, column] > 0.78 else INK
+        ink = "white" if shares[row, column] > 0.65 else INK
         axes.text(column, row, f"{value:,}", ha="center", va="center", color=ink, fontsize=9)
     ticks = range(len(names))
     is_long = max(map(len, names)) * len(names) > 30
