@@ -36,7 +36,7 @@ CODES: dict[str, str] = {
     "table/no-key": "a row with an empty key",
     "table/ragged-row": "a row with fewer or more cells than the table has columns",
     "table/bad-xml": "an XML file that is damaged or no reading message",
-    "table/bad-mask": "a mask that does not exist, or lies outside the folder",
+    "table/bad-mask": "a mask that does not exist, lies outside the folder, or cannot be read",
     "folder/no-class": "a file that lies in no class folder",
     "file/outside": "the path in the map of sources leads out of the input folder",
     "recipe/no-window": "--normalize window, but the header has no window and --window is not given",

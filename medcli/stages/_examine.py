@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medcli.errors import at
-from medcli.formats.image import Examined, digest_source, examine_source, pixels_digest
+from medcli.errors import DataError, at
+from medcli.formats.image import Examined, examine_source, pixels_digest
 from medcli.formats.source import SourceHeader, SourceImage
 from medcli.store.sources import Source
 
@@ -52,10 +52,18 @@ def inspect(job: Inspection) -> Findings:
     """
     with at(job.source.get("path", "")):
         found = examine_source(job.root, job.source, is_quick=job.is_quick)
-    mask_sha256 = digest_source(job.root, {"path": job.mask}) if job.mask else None
+    mask_sha256 = _mask_digest(job) if job.mask else None
     if found.image is None:
         return Findings(found.sha256, found.header, mask_sha256)
     return _describe(found, found.image, mask_sha256)
+
+
+def _mask_digest(job: Inspection) -> str:
+    """Digest of a mask, once it is known to be one that can be read."""
+    try:
+        return examine_source(job.root, {"path": job.mask or ""}, is_quick=job.is_quick).sha256
+    except DataError as error:
+        raise DataError(f"its mask cannot be used: {error.message}", code="table/bad-mask") from error
 
 
 def _describe(found: Examined, image: SourceImage, mask_sha256: str | None) -> Findings:

@@ -212,6 +212,15 @@ def test_masks_are_in_the_private_map_only(folder: Path, key_file: Path) -> None
     assert [record.get("mask_sha256") for record in manifest.records] == [digest, None]
 
 
+def test_a_mask_that_is_no_image_is_refused(folder: Path, key_file: Path) -> None:
+    (folder / "m.png").write_bytes(b"CANARY^NAME")
+    table = folder / "labels.csv"
+    table.write_text("path,label,mask\na.png,x,m.png\nb,y,\n")
+    manifest = ingest(folder, key_file, labels=table, unmatched=Unmatched.skip)
+    assert reject_codes(manifest) == {"a.png": "table/bad-mask"}
+    assert "CANARY" not in str(manifest.rejected)
+
+
 def test_class_folders_and_a_link_among_them(tmp_path: Path, key_file: Path) -> None:
     root = tmp_path / "in"
     for name in ("x/1.png", "y/2.png"):

@@ -126,6 +126,20 @@ def test_masks_are_moved_with_their_images(tmp_path: Path) -> None:
             assert np.logical_and(square, mask == 2).sum() > 0.5 * np.logical_or(square, mask == 2).sum()
 
 
+def test_a_mask_that_changed_since_ingest_is_noticed(tmp_path: Path) -> None:
+    path = make_cohort(tmp_path, with_masks=True)
+    manifest = read_manifest(str(path))
+    for number in (1, 3):
+        content = (tmp_path / "in" / f"m{number}.png").read_bytes()
+        manifest.records[number]["mask_sha256"] = hashlib.sha256(content).hexdigest()
+    write_manifest(manifest, path)
+    cv2.imwrite(str(tmp_path / "in" / "m3.png"), np.ones((40, 50), np.uint8))
+    after = run(configure(path))
+    assert [(entry["id"], entry["code"]) for entry in after.rejected] == [
+        (manifest.records[3]["id"], "file/changed")
+    ]
+
+
 def test_what_can_not_be_used_is_listed_with_its_code(tmp_path: Path) -> None:
     manifest = make_cohort(tmp_path, with_masks=True)
     files = image_files(manifest)
