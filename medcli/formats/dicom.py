@@ -57,7 +57,12 @@ def _plain(frames: np.ndarray, dataset: FileDataset, facts: dict[str, Any]) -> S
     spacing = None if is_volume else spacing_of(dataset)
     geometry = Geometry(spacing) if spacing else None
     return SourceImage(
-        pixels if is_volume else pixels[0], window=window, is_volume=is_volume, geometry=geometry, **facts
+        pixels if is_volume else pixels[0],
+        window=window,
+        units=text(dataset, "Units") if factor is None else "SUVbw",
+        is_volume=is_volume,
+        geometry=geometry,
+        **facts,
     )
 
 

@@ -1,7 +1,11 @@
 """imagecodecs behind pydicom's decoder plug-in interface: compressed syntaxes without GDCM.
 
 pydicom asks a plug-in module for `is_available`, `DECODER_DEPENDENCIES` and a function that turns the
-bytes of one frame into raw samples (pydicom guide "Decoder plug-ins").
+bytes of one frame into raw samples (pydicom guide "Decoder plug-ins"). High-throughput JPEG 2000 is decoded by
+OpenJPEG and not by OpenJPH, which makes an image of a stream that is cut, without an error.
+
+No stream but that of PNG has a checksum: damage inside the coded samples of JPEG 2000, JPEG-LS and RLE mostly
+decodes to other values, and nothing can tell.
 """
 
 from __future__ import annotations
@@ -17,15 +21,13 @@ from pydicom.pixels.decoders.base import DecodeRunner
 
 NAME = "imagecodecs"
 
-_JPEG_2000 = (uid.JPEG2000, uid.JPEG2000Lossless)
-_HTJ2K = (uid.HTJ2K, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL)
+_JPEG_2000 = (uid.JPEG2000, uid.JPEG2000Lossless, uid.HTJ2K, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL)
 _JPEG_LS = (uid.JPEGLSLossless, uid.JPEGLSNearLossless)
 _JPEG_LOSSLESS = (uid.JPEGLossless, uid.JPEGLosslessSV1)
 
 
 _DECODERS: dict[str, Callable[[bytes], np.ndarray]] = {
     **dict.fromkeys(_JPEG_2000, imagecodecs.jpeg2k_decode),
-    **dict.fromkeys(_HTJ2K, imagecodecs.htj2k_decode),
     **dict.fromkeys(_JPEG_LS, imagecodecs.jpegls_decode),
     **dict.fromkeys(_JPEG_LOSSLESS, imagecodecs.ljpeg_decode),
     uid.JPEGExtended12Bit: imagecodecs.jpeg8_decode,

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset, FileDataset
 from medcli.formats.codes import reject
 from medcli.formats.dicom_units import apply_modality, first_window
 from medcli.formats.dicom_values import FAULTS, numbers, only_item, spacing_of
-from medcli.formats.source import Geometry
+from medcli.formats.source import Geometry, stack
 
 _LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
 _TOLERANCE = 0.1  # of the median distance between neighbours
@@ -39,9 +39,7 @@ class Frames:
         """Every frame by its own modality LUT or rescale."""
         groups = [self.group("PixelValueTransformationSequence", i) for i in range(self._count)]
         scaled = [apply_modality(frame, group) for frame, group in zip(frames, groups, strict=True)]
-        is_whole = all(frame.dtype.kind in "iu" for frame in scaled)
-        dtype = np.result_type(*{frame.dtype for frame in scaled}) if is_whole else np.dtype(np.float32)
-        return np.stack(scaled).astype(dtype, copy=False)
+        return stack(scaled)
 
     def window(self, frame: int) -> tuple[float, float] | None:
         """First window of one frame."""

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import numpy as np
 from pydicom.dataset import FileDataset
+from pydicom.encaps import generate_frames
 from pydicom.pixels import apply_color_lut, pixel_array
+from pydicom.uid import UID, JPEGBaseline8Bit, RLELossless
 
 from medcli.errors import DataError
 from medcli.formats import dicom_codecs
 from medcli.formats.codes import reject
 from medcli.formats.dicom_header import transfer_syntax
 from medcli.formats.dicom_values import FAULTS, integer, text
+from medcli.formats.jpeg_streams import announced_size, check_jpeg
 
 
 def stored_values(dataset: FileDataset) -> tuple[np.ndarray, int]:
@@ -24,6 +27,8 @@ def stored_values(dataset: FileDataset) -> tuple[np.ndarray, int]:
     """
     syntax = transfer_syntax(dataset)
     try:
+        if syntax.is_encapsulated:
+            _check_streams(dataset, syntax)
         values = pixel_array(dataset, decoding_plugin=dicom_codecs.plugin_for(syntax))
         bits = integer(dataset, "BitsStored", values.dtype.itemsize * 8)
         if text(dataset, "PhotometricInterpretation") == "PALETTE COLOR":
@@ -36,6 +41,18 @@ def stored_values(dataset: FileDataset) -> tuple[np.ndarray, int]:
     except FAULTS as error:
         raise reject("decode/corrupt", f"the pixel data do not decode ({type(error).__name__})") from error
     return _framed(values, dataset), bits
+
+
+def _check_streams(dataset: FileDataset, syntax: UID) -> None:
+    """Refuse frames that are damaged, or announce another size than the header, before they take memory."""
+    num_frames = max(1, integer(dataset, "NumberOfFrames", 1))
+    size = (integer(dataset, "Rows", 0), integer(dataset, "Columns", 0))
+    for frame in generate_frames(dataset.PixelData, number_of_frames=num_frames):
+        announced = None if syntax == RLELossless else announced_size(frame)
+        if announced not in {None, size}:
+            raise reject("decode/corrupt", "a frame has another size than the header says")
+        if syntax == JPEGBaseline8Bit:
+            check_jpeg(frame)
 
 
 def _framed(values: np.ndarray, dataset: FileDataset) -> np.ndarray:

@@ -42,7 +42,7 @@ _PEEK = 1 << 16
 
 
 def identify(content: bytes) -> str:
-    """Name of the format: dicom, nifti, png, jpeg or tiff.
+    """Name of the format: dicom, nifti, png, jpeg, tiff, webp or npz.
 
     Raises:
         DataError: `decode/empty`, `decode/truncated` or `decode/unknown-format`, saying what it looks like.
@@ -57,6 +57,10 @@ def identify(content: bytes) -> str:
     for magic, kind in _MAGIC.items():
         if content.startswith(magic):
             return kind
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "webp"
+    if _is_npz(content):
+        return "npz"
     if _is_bare_dicom(content):
         return "dicom"
     if _is_nifti(content):
@@ -74,6 +78,12 @@ def _identify_inflated(content: bytes) -> str:
     if len(head) < 1024 and len(content) < 1024:
         raise reject("decode/truncated", "the gzip stream ends early or holds no image")
     raise reject("decode/unknown-format", "a gzip file that holds no NIfTI image")
+
+
+def _is_npz(head: bytes) -> bool:
+    """A zip archive whose first member is an array by its name (APPNOTE.TXT 4.3.7)."""
+    length = int.from_bytes(head[26:28], "little")
+    return head[:4] == b"PK\x03\x04" and head[30 : 30 + length].endswith(b".npy")
 
 
 def _is_nifti(head: bytes) -> bool:
@@ -104,8 +114,6 @@ def _unknown(content: bytes) -> DataError:
     for magic, name in _FOREIGN.items():
         if content.startswith(magic):
             return reject("decode/unknown-format", f"not an image that medcli reads; it looks like {name}")
-    if content[8:12] == b"WEBP":
-        return reject("decode/unknown-format", "not an image that medcli reads; it looks like a WebP image")
     start = content[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         return reject("decode/unknown-format", "not an image; it looks like a web page or XML")
@@ -113,4 +121,6 @@ def _unknown(content: bytes) -> DataError:
         return reject("decode/unknown-format", "not an image; it looks like text")
     if len(content) < 132:
         return reject("decode/truncated", f"only {len(content)} bytes, no image fits in that")
-    return reject("decode/unknown-format", "not a format that medcli reads (DICOM, NIfTI, PNG, JPEG, TIFF)")
+    return reject(
+        "decode/unknown-format", "not a format that medcli reads (DICOM, NIfTI, PNG, JPEG, TIFF, WebP, NPZ)"
+    )

@@ -14,7 +14,7 @@ import numpy as np
 from medcli.errors import at
 from medcli.formats.codes import reject
 from medcli.formats.identify import identify
-from medcli.formats.source import MAX_BYTES, Geometry, SourceHeader, SourceImage
+from medcli.formats.source import MAX_BYTES, Geometry, SourceHeader, SourceImage, stack
 from medcli.store.digests import digest_json
 from medcli.store.sources import Source, resolve_inside
 
@@ -37,7 +37,9 @@ MODULES = {
     "nifti": "medcli.formats.nifti",
     "png": "medcli.formats.raster",
     "jpeg": "medcli.formats.raster",
-    "tiff": "medcli.formats.raster",
+    "tiff": "medcli.formats.tiff",
+    "webp": "medcli.formats.raster",
+    "npz": "medcli.formats.npz",
 }
 """Format to the module that reads it: each has `decode_bytes` and `scan_bytes`, imported on first use."""
 
@@ -55,7 +57,7 @@ def decode(path: Path, *, sha256: str | None = None) -> SourceImage:
     """The image in a file.
 
     Args:
-        path: A DICOM, NIfTI, PNG, JPEG or TIFF file with one image; its name does not matter.
+        path: A file of any of `MODULES` with one image; its name does not matter.
         sha256: Digest that the bytes must have.
 
     Raises:
@@ -88,10 +90,9 @@ def examine_source(root: Path, source: Source, *, is_quick: bool) -> Examined:
     """Digest, header facts and, unless `is_quick`, decoded pixels of a source, from one read of its bytes."""
     first = _first_path(source)
     if "path" in source and "member" not in source:
-        content = read_content(resolve_inside(root, source["path"]))
+        digest, content = _read_file(root, source)
         header = scan_content(content)
-        image = None if is_quick else _decode_content(content)
-        return Examined(hashlib.sha256(content).hexdigest(), header, image)
+        return Examined(digest, header, None if is_quick else _decode_content(content))
     header = SourceHeader("npz") if "member" in source else scan(resolve_inside(root, first))
     digest, image = _digest_and_decode(root, source)
     return Examined(digest, header, None if is_quick else image)
@@ -127,14 +128,26 @@ def _digest_and_decode(root: Path, source: Source) -> tuple[str, SourceImage]:
         contents = [read_content(resolve_inside(root, path)) for path in source["series"]]
         digests = [hashlib.sha256(content).hexdigest() for content in contents]
         return digest_json(digests), _checked(decode_series(contents))
-    path = resolve_inside(root, source["path"])
     if "member" in source:
         from medcli.formats.npz import decode_item
 
+        path = resolve_inside(root, source["path"])
         image = _checked(decode_item(path, source["member"], source["index"]))
         return pixels_digest(image.pixels), image
-    content = read_content(path)
-    return hashlib.sha256(content).hexdigest(), _decode_content(content)
+    digest, content = _read_file(root, source)
+    return digest, _decode_content(content)
+
+
+def _read_file(root: Path, source: Source) -> tuple[str, bytes]:
+    """Digest and bytes of one file; of a pair, the digest of both, and the file that they stand for."""
+    content = read_content(resolve_inside(root, source["path"]))
+    digest = hashlib.sha256(content).hexdigest()
+    if "data" not in source:
+        return digest, content
+    from medcli.formats.nifti import join_pair
+
+    data = read_content(resolve_inside(root, source["data"]))
+    return digest_json([digest, hashlib.sha256(data).hexdigest()]), join_pair(content, data)
 
 
 def pixels_digest(pixels: np.ndarray) -> str:
@@ -165,10 +178,8 @@ def _stacked(images: list[SourceImage]) -> SourceImage:
             raise reject("decode/geometry", "the channels have several sizes")
         if not _is_same_place(first.geometry, image.geometry):
             raise reject("decode/geometry", "the channels lie in several places")
-    dtype = np.result_type(*[image.pixels.dtype for image in images])
-    pixels = np.stack([image.pixels.astype(dtype, copy=False) for image in images], axis=-1)
     return SourceImage(
-        pixels,
+        stack([image.pixels for image in images], axis=-1),
         bits=max(image.bits for image in images),
         is_volume=first.is_volume,
         geometry=first.geometry,

@@ -1,4 +1,4 @@
-"""NPZ archives of numpy: one item along the first axis of an array is one image or volume; no pickle.
+"""NPZ archives of numpy: the only array of a file is an image, or an item of a named array is; no pickle.
 
 Reference: NumPy Enhancement Proposal 1, the .npy format.
 """
@@ -10,15 +10,29 @@ import io
 import math
 import zipfile
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy
 
 from medcli.formats.codes import DECODER_FAULTS, reject
-from medcli.formats.source import MAX_BYTES, SourceImage
+from medcli.formats.source import MAX_BYTES, SourceHeader, SourceImage
 
 _FAULTS: tuple[type[BaseException], ...] = (*DECODER_FAULTS, zipfile.BadZipFile, NotImplementedError)
 _KINDS = "uif"
+
+
+def scan_bytes(content: bytes, *, kind: str) -> SourceHeader:
+    """The format, once there is one array and its header announces an image."""
+    with _opened(io.BytesIO(content), None) as file:
+        _read_header(file)
+    return SourceHeader(kind)
+
+
+def decode_bytes(content: bytes, *, kind: str) -> SourceImage:
+    """The only array of an archive: [height, width], with 3 or 4 channels last, or a volume."""
+    with _opened(io.BytesIO(content), None) as file:
+        return _image(_read_array(file))
 
 
 def read_member(path: Path, member: str) -> np.ndarray:
@@ -27,16 +41,8 @@ def read_member(path: Path, member: str) -> np.ndarray:
     Raises:
         DataError: If the archive or the array is damaged, missing, too large, or no plain numbers.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            name = f"{member}.npy"
-            if name not in archive.namelist():
-                raise reject("decode/bad-header", "the archive has no array of that name")
-            with archive.open(name) as file:
-                content = file.read(MAX_BYTES + 1)
-    except _FAULTS as error:
-        raise reject("decode/corrupt", "the NPZ archive is damaged") from error
-    return _parse(content)
+    with _opened(path, member) as file:
+        return _read_array(file)
 
 
 def decode_item(path: Path, member: str, index: int) -> SourceImage:
@@ -45,12 +51,7 @@ def decode_item(path: Path, member: str, index: int) -> SourceImage:
     array = _cached(str(path), member, stat.st_mtime_ns, stat.st_size)
     if not 0 <= index < len(array):
         raise reject("decode/bad-header", f"the array has {len(array)} items, not {index + 1}")
-    item = np.ascontiguousarray(array[index])
-    is_volume = item.ndim == 4 or (item.ndim == 3 and item.shape[-1] not in {3, 4})
-    if item.ndim not in {2, 3, 4}:
-        raise reject("decode/bad-header", f"an item has {item.ndim} axes, it must have 2 to 4")
-    pixels = item if item.dtype.kind in "ui" else item.astype(np.float32)
-    return SourceImage(pixels, bits=item.dtype.itemsize * 8, is_volume=is_volume)
+    return _image(array[index])
 
 
 @functools.lru_cache(maxsize=1)
@@ -60,22 +61,60 @@ def _cached(path: str, member: str, changed_ns: int, size: int) -> np.ndarray:
     return read_member(Path(path), member)
 
 
-def _parse(content: bytes) -> np.ndarray:
-    if len(content) > MAX_BYTES:
-        raise reject("decode/bomb", f"an array of more than {MAX_BYTES >> 30} GiB")
-    file = io.BytesIO(content)
+def _image(array: np.ndarray) -> SourceImage:
+    if array.ndim not in {2, 3, 4}:
+        raise reject("decode/bad-header", f"an array of {array.ndim} axes, an image has 2 to 4")
+    is_volume = array.ndim == 4 or (array.ndim == 3 and array.shape[-1] not in {3, 4})
+    dtype = array.dtype.newbyteorder("=") if array.dtype.kind in "ui" else np.dtype(np.float32)
+    pixels = np.ascontiguousarray(array, dtype)
+    return SourceImage(pixels, bits=array.dtype.itemsize * 8, is_volume=is_volume)
+
+
+def _opened(file: IO[bytes] | Path, member: str | None) -> IO[bytes]:
+    """The bytes of one array; without a name of the only one."""
+    try:
+        archive = zipfile.ZipFile(file)
+        names = archive.namelist()
+        if member is None and len(names) != 1:
+            raise reject("decode/multi-frame", f"{len(names)} arrays in the file, one image has one")
+        name = names[0] if member is None else f"{member}.npy"
+        if name not in names:
+            raise reject("decode/bad-header", "the archive has no array of that name")
+        return archive.open(name)
+    except zipfile.BadZipFile as error:
+        raise reject("decode/truncated", "the NPZ archive ends before its directory") from error
+    except _FAULTS as error:
+        raise reject("decode/corrupt", "the NPZ archive is damaged") from error
+
+
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether the first axis runs fastest, and type; before any of the data is inflated."""
     try:
         version = npy.read_magic(file)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = read(file)
+        shape, is_fortran, dtype = read(file)
     except _FAULTS as error:
         raise reject("decode/corrupt", "the header of the array is damaged") from error
-    if dtype.hasobject or dtype.kind not in _KINDS:
+    if dtype.hasobject or dtype.kind not in _KINDS or dtype.itemsize > 8:
         raise reject("decode/unsupported-syntax", "the array does not hold plain numbers")
-    if not shape or math.prod(shape) * dtype.itemsize > len(content) - file.tell():
-        raise reject("decode/truncated", "the array ends before its shape says")
-    file.seek(0)
+    if not shape or min(shape) < 1:
+        raise reject("decode/bad-header", f"an array of shape {shape}")
+    if math.prod(shape) * dtype.itemsize > MAX_BYTES:
+        raise reject("decode/bomb", f"an array of shape {shape} is larger than the limit")
+    return shape, is_fortran, dtype
+
+
+def _read_array(file: IO[bytes]) -> np.ndarray:
+    shape, is_fortran, dtype = _read_header(file)
+    size = math.prod(shape) * dtype.itemsize
     try:
-        return np.load(file, allow_pickle=False)
+        content = file.read(size)
+        # The checksum of a member is compared when its end is reached.
+        has_more = bool(file.read(1))
     except _FAULTS as error:
         raise reject("decode/corrupt", "the array is damaged") from error
+    if len(content) < size:
+        raise reject("decode/truncated", "the array ends before its shape says")
+    if has_more:
+        raise reject("decode/corrupt", "the array goes on after its end")
+    return np.frombuffer(content, dtype).reshape(shape, order="F" if is_fortran else "C")

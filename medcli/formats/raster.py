@@ -1,4 +1,4 @@
-"""PNG, JPEG and TIFF: decoded pixels, upright, without alpha; nothing of their text or EXIF."""
+"""PNG, JPEG and WebP: decoded pixels, upright, without alpha; nothing of their text or EXIF."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DEEP_COLOURS = {2, 4, 6}  # PNG colour types that Pillow would cut from 16 to 8
 
 def scan_bytes(content: bytes, *, kind: str) -> SourceHeader:
     """The format and nothing else: these formats have no trustworthy fields."""
-    _open(content, kind)
+    _open_single(content, kind)
     return SourceHeader(kind=kind)
 
 
@@ -40,11 +40,10 @@ def decode_bytes(content: bytes, *, kind: str) -> SourceImage:
     return SourceImage(pixels, bits=_BITS[str(pixels.dtype)])
 
 
-def _open(content: bytes, kind: str) -> Image.Image:
-    """The image, header only, once its size is known to be acceptable."""
+def open_image(content: bytes, kind: str) -> Image.Image:
+    """The image, header only, once the size of its first page is known to be acceptable."""
     try:
         image = Image.open(io.BytesIO(content), formats=[kind.upper()])
-        num_frames = getattr(image, "n_frames", 1) if kind != "jpeg" else 1
     except Image.DecompressionBombError as error:
         raise reject("decode/bomb", "the header announces more pixels than the limit") from error
     except DECODER_FAULTS as error:
@@ -52,32 +51,46 @@ def _open(content: bytes, kind: str) -> Image.Image:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise reject("decode/bomb", f"{width}x{height} pixels, the limit is {MAX_PIXELS}")
+    return image
+
+
+def _open_single(content: bytes, kind: str) -> Image.Image:
+    image = open_image(content, kind)
+    # Of a JPEG, further frames are previews (MPF).
+    num_frames = 1 if kind == "jpeg" else getattr(image, "n_frames", 1)
     if num_frames > 1:
-        raise reject("decode/multi-frame", f"{num_frames} pages or frames in the file")
+        raise reject("decode/multi-frame", f"{num_frames} frames in the file")
     return image
 
 
 def _unreadable_header(content: bytes, kind: str) -> MedcliError:
     if len(content) < 64:
         return reject("decode/truncated", f"the {kind.upper()} file ends in its header")
+    if kind == "webp" and 8 + int.from_bytes(content[4:8], "little") > len(content):
+        return reject("decode/truncated", "the WebP file ends before the image does")
     if kind == "tiff":
         return reject("decode/unsupported-syntax", "the TIFF header is damaged, or a kind that is not read")
     return reject("decode/corrupt", f"the {kind.upper()} header is damaged")
 
 
 def _decode_pillow(content: bytes, kind: str) -> np.ndarray:
-    image = _open(content, kind)
+    image = _open_single(content, kind)
     try:
         image.load()
-        image = ImageOps.exif_transpose(image)
-        return _to_array(image)
+        pixels = to_array(ImageOps.exif_transpose(image))
     except DECODER_FAULTS as error:
         if "truncated" in str(error):
             raise reject("decode/truncated", "the file ends before the image does") from error
         raise reject("decode/corrupt", f"the {kind.upper()} data are damaged") from error
+    if kind == "jpeg":
+        from medcli.formats.jpeg_streams import check_jpeg
+
+        check_jpeg(content)
+    return pixels
 
 
-def _to_array(image: Image.Image) -> np.ndarray:
+def to_array(image: Image.Image) -> np.ndarray:
+    """Grey or RGB of a picture that Pillow has loaded: palettes and CMYK become RGB, alpha is left out."""
     mode = image.mode
     if mode in {"I;16", "I;16B", "I;16L"}:
         return np.asarray(image).astype(np.uint16)
@@ -92,7 +105,7 @@ def _to_array(image: Image.Image) -> np.ndarray:
 
 
 def _decode_png(content: bytes) -> np.ndarray:
-    _open(content, "png")
+    _open_single(content, "png")
     chunks = list(_checked_chunks(content))
     if any(name == b"acTL" for name, _ in chunks):
         raise reject("decode/multi-frame", "an animated PNG")

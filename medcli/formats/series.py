@@ -16,7 +16,7 @@ from medcli.errors import DataError
 from medcli.formats import dicom
 from medcli.formats.codes import DECODER_FAULTS, reject
 from medcli.formats.dicom_header import DEFLATED, check_deflated
-from medcli.formats.source import MAX_BYTES, Geometry, SourceImage
+from medcli.formats.source import MAX_BYTES, Geometry, SourceImage, stack
 
 VOLUMES = frozenset({"CT", "MR", "PT"})
 MAX_TILT_DEGREES = 1.0
@@ -122,8 +122,7 @@ def decode_series(contents: list[bytes]) -> SourceImage:
 
     Raises:
         DataError: With a code `series/...` if slices are missing, doubled, tilted, or of several sizes,
-        spacings
-            or orientations, or with the code of a slice that cannot be decoded.
+            spacings or orientations, or with the code of a slice that cannot be decoded.
     """
     headers = [_plane(content) for content in contents]
     normal = _normal(headers[0][1])
@@ -134,12 +133,13 @@ def decode_series(contents: list[bytes]) -> SourceImage:
     shapes = {image.pixels.shape for image in images}
     if len(shapes) > 1 or len({image.is_inverted for image in images}) > 1:
         raise reject("series/mixed", f"its slices have {len(shapes)} sizes or photometric interpretations")
+    if len(units := {image.units for image in images}) > 1:
+        raise reject("series/mixed", f"its slices are in {len(units)} units (SUV needs every slice's header)")
     if images[0].pixels.nbytes * len(images) > MAX_BYTES:
         raise reject("decode/bomb", f"a volume of {len(images)} slices is larger than the limit")
-    dtype = np.result_type(*[image.pixels.dtype for image in images])
     middle = images[len(images) // 2]
     return SourceImage(
-        np.stack([image.pixels.astype(dtype, copy=False) for image in images]),
+        stack([image.pixels for image in images]),
         bits=max(image.bits for image in images),
         window=middle.window,
         is_inverted=middle.is_inverted,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,17 @@ MAX_PIXELS = 1 << 28
 
 MAX_BYTES = 1 << 30
 """Largest file, and largest inflated content, in bytes."""
+
+
+def stack(parts: Sequence[np.ndarray], *, axis: int = 0) -> np.ndarray:
+    """Parts of one image along a new axis.
+
+    Integers are as wide as the widest; one part of float32 makes all float32 (numpy alone would make float64
+    of int32 beside float32).
+    """
+    kinds = {part.dtype for part in parts}
+    dtype = np.dtype(np.float32) if any(kind.kind == "f" for kind in kinds) else np.result_type(*kinds)
+    return np.stack([part.astype(dtype, copy=False) for part in parts], axis=axis)
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,7 @@ class SourceImage:
         bits: Meaningful bits of the stored values (8, 12, 16, ...).
         window: Centre and width of the header's first window, in the units of `pixels`.
         is_inverted: Bright is stored as low (MONOCHROME1, DICOM PS3.3 C.7.6.3.1.2): window, then invert.
+        units: What `pixels` count, where the file says so and it matters (PET): SUVbw, BQML, ...
         is_volume: Whether the first axis counts slices (or frames).
         geometry: Where the pixels lie, when the files say so.
     """
@@ -47,6 +60,7 @@ class SourceImage:
     bits: int
     window: tuple[float, float] | None = None
     is_inverted: bool = False
+    units: str = ""
     is_volume: bool = False
     geometry: Geometry | None = None
 
@@ -56,7 +70,7 @@ class SourceHeader:
     """What a file says about its image.
 
     Attributes:
-        kind: Format: dicom, nifti, png, jpeg, tiff, webp or npz.
+        kind: Format, as `identify` names it.
         fields: Raw values of allow-listed record fields: modality, view, age, sex.
         patient: Raw patient id; only ever hashed.
     """

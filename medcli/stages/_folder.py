@@ -47,9 +47,9 @@ class InputFolder:
 
     @cached_property
     def inputs(self) -> list[str]:
-        """Files, and series as one input, and what is odd: that is refused by name."""
-        sliced = {path for group in self._groups.values() for path in group.files}
-        names = [path for path in (*self.listing.files, *self.odd) if path not in sliced]
+        """Files, series and NIfTI pairs as one input, and what is odd: that is refused by name."""
+        parts = {path for group in self._groups.values() for path in group.files} | {*self._pairs.values()}
+        names = [path for path in (*self.listing.files, *self.odd) if path not in parts]
         return sorted([*names, *self._groups], key=os.fsencode)
 
     @property
@@ -97,12 +97,25 @@ class InputFolder:
 
     def source(self, name: str) -> Source:
         """Where the pixels of an input are."""
-        group = self._groups.get(name)
-        return {"series": list(group.files)} if group else {"path": name}
+        if group := self._groups.get(name):
+            return {"series": list(group.files)}
+        return {"path": name, "data": self._pairs[name]} if name in self._pairs else {"path": name}
 
     def series(self) -> dict[str, SeriesGroup]:
         """Inputs that are series, by name."""
         return self._groups
+
+    @cached_property
+    def _pairs(self) -> dict[str, str]:
+        """NIfTI in two files: the header to the voxels beside it."""
+        there = set(self.listing.files)
+        headers = [path for path in self.listing.files if path.endswith((".hdr", ".hdr.gz"))]
+        stems = {path: path.removesuffix(".gz").removesuffix(".hdr") for path in headers}
+        found = {
+            path: [voxels for suffix in (".img", ".img.gz") if (voxels := f"{stem}{suffix}") in there]
+            for path, stem in stems.items()
+        }
+        return {path: voxels[0] for path, voxels in found.items() if voxels}
 
     @cached_property
     def _groups(self) -> dict[str, SeriesGroup]:

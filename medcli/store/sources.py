@@ -20,6 +20,7 @@ class Source(TypedDict, total=False):
 
     Attributes:
         path: A file relative to the input folder.
+        data: The voxels, where `path` is only their header (NIfTI pair .hdr and .img).
         member: Name of an array in the archive `path` (NPZ).
         index: Which item along the first axis of that array.
         series: Files of the slices of one volume.
@@ -28,6 +29,7 @@ class Source(TypedDict, total=False):
     """
 
     path: str
+    data: str
     member: str
     index: int
     series: list[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 import zlib
@@ -11,23 +12,35 @@ import nibabel
 import numpy as np
 from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 CANARY = "CANARY^NAME"
 PATIENT = "CANARY-ID-7"
 
 
 def dicom_bytes(pixels: np.ndarray, *, syntax: str = ExplicitVRLittleEndian, **tags: Any) -> bytes:
-    """A secondary capture of uint8, uint16 or int16 pixels; a tag given as None is left out."""
+    """A secondary capture of uint8, uint16 or int16 pixels; a tag given as None is left out.
+
+    Its SOP Instance UID follows from its pixels and the names of `tags`, unless given.
+    """
+    digest = hashlib.sha256(repr((pixels.tolist(), pixels.dtype, syntax, sorted(tags))).encode()).hexdigest()
+    instance = tags.get("SOPInstanceUID") or f"2.25.{int(digest[:24], 16)}"
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
-    meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    meta.MediaStorageSOPInstanceUID = instance
     meta.TransferSyntaxUID = syntax
-    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset = FileDataset(
+        "",
+        {},
+        file_meta=meta,
+        preamble=b"\0" * 128,
+        is_implicit_VR=UID(syntax).is_implicit_VR,
+        is_little_endian=UID(syntax).is_little_endian,
+    )
     bits = pixels.dtype.itemsize * 8
     values: dict[str, Any] = {
         "SOPClassUID": SecondaryCaptureImageStorage,
-        "SOPInstanceUID": "1.2.3.4",
+        "SOPInstanceUID": instance,
         "PatientName": CANARY,
         "PatientID": PATIENT,
         "PatientAge": "058Y",
@@ -65,6 +78,13 @@ def image_bytes(pixels: np.ndarray, *, kind: str = "PNG", mode: str | None = Non
 def nifti_bytes(volume: np.ndarray, *, affine: np.ndarray | None = None) -> bytes:
     """A NIfTI-1 file, not compressed."""
     return nibabel.Nifti1Image(volume, np.eye(4) if affine is None else affine).to_bytes()
+
+
+def npz_bytes(**arrays: np.ndarray) -> bytes:
+    """A compressed archive of the arrays by name."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
 
 
 def png_chunk(name: bytes, body: bytes) -> bytes:

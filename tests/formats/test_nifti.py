@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from medcli.errors import DataError
-from medcli.formats.image import decode, scan
+from medcli.formats.image import decode, decode_source, examine_source, scan
 from medcli.formats.inflate import GZIP, inflate
 from medcli.formats.source import SourceImage
+from medcli.store.sources import Source
 from tests.formats.make import nifti_bytes
 
 VOLUME = np.arange(3 * 4 * 5, dtype=np.int16).reshape(3, 4, 5)
@@ -133,3 +134,34 @@ def test_inflation_has_a_limit_and_takes_every_member() -> None:
         inflate(gzip.compress(bytes(100_000)), wbits=GZIP, limit=99_999)
     assert caught.value.code == "decode/bomb"
     assert len(inflate(gzip.compress(bytes(100_000)), wbits=GZIP, limit=100_000)) == 100_000
+
+
+def test_a_pair_is_the_single_file_that_it_stands_for(tmp_path: Path) -> None:
+    for order in "<>":
+        header = nibabel.Nifti1Header(endianness=order)
+        header.set_data_dtype(f"{order}i2")
+        pair = nibabel.Nifti1Pair(VOLUME, np.diag([2, 3, 4, 1]), header)
+        nibabel.save(pair, tmp_path / "x.hdr")
+        single = decode(write(nifti_bytes(VOLUME, affine=np.diag([2, 3, 4, 1])), tmp_path))
+        for packed in (False, True):
+            voxels = (tmp_path / "x.img").read_bytes()
+            (tmp_path / "y.img").write_bytes(gzip.compress(voxels) if packed else voxels)
+            found = decode_source(tmp_path, {"path": "x.hdr", "data": "y.img"})
+            assert np.array_equal(found.pixels, single.pixels)
+            assert found.geometry is not None
+            assert found.geometry.spacing_mm == (4, 3, 2)
+
+
+def test_a_pair_is_digested_as_a_whole(tmp_path: Path) -> None:
+    nibabel.save(nibabel.Nifti1Pair(VOLUME, np.eye(4)), tmp_path / "x.hdr")
+    pair: Source = {"path": "x.hdr", "data": "x.img"}
+    digest = examine_source(tmp_path, pair, is_quick=True).sha256
+    decode_source(tmp_path, pair, sha256=digest)
+    (tmp_path / "x.img").write_bytes((tmp_path / "x.img").read_bytes()[::-1])
+    with pytest.raises(DataError) as caught:
+        decode_source(tmp_path, pair, sha256=digest)
+    assert caught.value.code == "file/changed"
+    (tmp_path / "x.img").write_bytes(b"")
+    with pytest.raises(DataError) as caught:
+        decode_source(tmp_path, pair)
+    assert caught.value.code == "decode/truncated"

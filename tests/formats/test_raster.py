@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 
 from medcli.errors import DataError
 from medcli.formats.image import decode, scan
@@ -76,7 +77,6 @@ def test_alpha_and_palette(tmp_path: Path) -> None:
 
 
 def test_exif_orientation_is_applied(tmp_path: Path) -> None:
-    from PIL import Image
 
     pixels = np.kron(np.array([[0, 255], [120, 60]], dtype=np.uint8), np.ones((16, 16), dtype=np.uint8))
     exif = Image.Exif()
@@ -100,13 +100,36 @@ def test_tiff_round_trip(tmp_path: Path, dtype: str) -> None:
     assert np.array_equal(image.pixels, pixels)
 
 
-def test_tiff_of_several_pages_is_refused(tmp_path: Path) -> None:
-    from PIL import Image
+def test_pages_of_a_tiff_that_are_alike_are_a_volume(tmp_path: Path) -> None:
+    pages = [ramp(), ramp() + 7, ramp() + 9]
+    others = [Image.fromarray(page) for page in pages[1:]]
+    image = decoded(image_bytes(pages[0], kind="TIFF", save_all=True, append_images=others), tmp_path)
+    assert image.is_volume
+    assert np.array_equal(image.pixels, pages)
+    other = [Image.fromarray(ramp(9, 9))]
+    content = image_bytes(ramp(), kind="TIFF", save_all=True, append_images=other)
+    assert rejected(content, tmp_path) == "decode/multi-frame"
 
-    pages = [Image.fromarray(ramp())]
-    assert rejected(image_bytes(ramp(), kind="TIFF", save_all=True, append_images=pages), tmp_path) == (
-        "decode/multi-frame"
-    )
+
+def test_a_reduced_copy_in_a_tiff_is_left_out(tmp_path: Path) -> None:
+    copy = Image.fromarray(ramp(3, 3))
+    copy.encoderinfo = {"tiffinfo": {254: 1}}
+    content = image_bytes(ramp(), kind="TIFF", save_all=True, append_images=[copy])
+    image = decoded(content, tmp_path)
+    assert not image.is_volume
+    assert np.array_equal(image.pixels, ramp())
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "uint16", "uint32", "int32", "float32"])
+@pytest.mark.parametrize("num_colours", [1, 3])
+def test_deep_samples_of_a_tiff_stay_what_they_are(tmp_path: Path, dtype: str, num_colours: int) -> None:
+    import imagecodecs
+
+    step = np.iinfo(dtype).max // 40 if dtype != "float32" else 1.5
+    pixels = (np.arange(30 * num_colours).reshape(6, 5, num_colours) % 40 * step).astype(dtype).squeeze()
+    image = decoded(imagecodecs.tiff_encode(pixels), tmp_path)
+    assert image.pixels.dtype == dtype
+    assert np.array_equal(image.pixels, pixels)
 
 
 def test_nan_in_a_tiff_is_refused(tmp_path: Path) -> None:

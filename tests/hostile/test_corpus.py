@@ -6,13 +6,18 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from medcli.formats.image import decode
 from tests.cli.run import medcli
+from tests.hostile.kind import Kind
 from tests.hostile.kinds_of_dicom import DICOM
-from tests.hostile.kinds_of_files import FOREIGN, NIFTI, RASTER
+from tests.hostile.kinds_of_files import FOREIGN, RASTER
+from tests.hostile.kinds_of_streams import STREAMS
+from tests.hostile.kinds_of_volumes import NIFTI, NPZ
 
-KINDS = {**FOREIGN, **RASTER, **NIFTI, **DICOM}
+KINDS = {**FOREIGN, **RASTER, **NIFTI, **NPZ, **DICOM, **STREAMS}
 ODD = {
     "loop": "file/symlink",
     "outside": "file/symlink",
@@ -28,9 +33,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("hostile")
     root = place / "in"
     root.mkdir()
-    for name, (build, _) in KINDS.items():
-        (root / name).write_bytes(build())
-    plain = KINDS["grey.png"][0]()
+    for name, kind in KINDS.items():
+        (root / name).write_bytes(kind.build())
+    plain = KINDS["grey.png"].build()
     for name in NAMES:
         (root / name).write_bytes(plain)
     (root / "loop").symlink_to(".")
@@ -58,11 +63,22 @@ def outcome(place: Path) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def test_every_kind_has_its_code_and_no_input_is_lost(place: Path) -> None:
-    expected = {**{name: code for name, (_, code) in KINDS.items()}, **ODD, **dict.fromkeys(NAMES, "")}
+    expected = {**{name: kind.code for name, kind in KINDS.items()}, **ODD, **dict.fromkeys(NAMES, "")}
     found, reasons = outcome(place)
     assert found.keys() == expected.keys()
     wrong = {name: (found[name], reasons.get(name)) for name, code in expected.items() if found[name] != code}
     assert wrong == {}
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.pixels])
+def test_what_is_kept_has_the_pixels_that_were_put_in(name: str, tmp_path: Path) -> None:
+    kind: Kind = KINDS[name]
+    assert kind.pixels is not None
+    (tmp_path / name).write_bytes(kind.build())
+    found, expected = decode(tmp_path / name).pixels, kind.pixels()
+    assert found.shape == expected.shape
+    assert found.dtype == expected.dtype
+    assert np.abs(found.astype(np.float64) - expected.astype(np.float64)).max() <= kind.tolerance
 
 
 def test_some_were_rejected_and_no_traceback_is_shown(place: Path) -> None:
