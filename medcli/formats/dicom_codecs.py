@@ -1,8 +1,8 @@
 """imagecodecs behind pydicom's decoder plug-in interface: compressed syntaxes without GDCM.
 
 pydicom asks a plug-in module for `is_available`, `DECODER_DEPENDENCIES` and a function that turns the
-bytes of one frame into raw samples (pydicom guide "Decoder plug-ins"). High-throughput JPEG 2000 is decoded by
-OpenJPEG and not by OpenJPH, which makes an image of a stream that is cut, without an error.
+bytes of one frame into raw samples (pydicom guide "Decoder plug-ins"). High-throughput JPEG 2000 is decoded
+by OpenJPEG and not by OpenJPH, which makes an image of a stream that is cut, without an error.
 
 No stream but that of PNG has a checksum: damage inside the coded samples of JPEG 2000, JPEG-LS and RLE mostly
 decodes to other values, and nothing can tell.

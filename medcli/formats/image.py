@@ -110,6 +110,10 @@ def digest_source(root: Path, source: Source) -> str:
         return _digest_and_decode(root, source)[0]
     if "series" in source:
         return digest_json([_digest_file(resolve_inside(root, path)) for path in source["series"]])
+    if "data" in source:
+        return digest_json(
+            [_digest_file(resolve_inside(root, path)) for path in (source["path"], source["data"])]
+        )
     return _digest_file(resolve_inside(root, source["path"]))
 
 

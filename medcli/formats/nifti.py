@@ -35,8 +35,9 @@ def decode_bytes(content: bytes, *, kind: str) -> SourceImage:
     """The volume as it is stored, [slices, rows, columns]: the third, second and first axis of the file.
 
     The affine says where it lies; nothing is turned here. A fourth axis of up to four volumes (the sequences
-    of an MR study) becomes the channels. A volume of one slice is an image, RGB24 has three channels. Slope and intercept are applied;
-    a slope of 0 or NaN means none. Descriptions and extensions are not read. Bits are those of the stored type.
+    of an MR study) becomes the channels; RGB24 has three. A volume of one slice is an image. Slope and
+    intercept are applied; a slope of 0 or NaN means none. Descriptions and extensions are not read. Bits are
+    those of the stored type.
     """
     image = _open(_plain(content))
     try:

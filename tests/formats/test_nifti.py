@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from medcli.errors import DataError
-from medcli.formats.image import decode, decode_source, examine_source, scan
+from medcli.formats.image import decode, decode_source, digest_source, examine_source, scan
 from medcli.formats.inflate import GZIP, inflate
 from medcli.formats.source import SourceImage
 from medcli.store.sources import Source
@@ -156,6 +156,7 @@ def test_a_pair_is_digested_as_a_whole(tmp_path: Path) -> None:
     nibabel.save(nibabel.Nifti1Pair(VOLUME, np.eye(4)), tmp_path / "x.hdr")
     pair: Source = {"path": "x.hdr", "data": "x.img"}
     digest = examine_source(tmp_path, pair, is_quick=True).sha256
+    assert digest_source(tmp_path, pair) == digest
     decode_source(tmp_path, pair, sha256=digest)
     (tmp_path / "x.img").write_bytes((tmp_path / "x.img").read_bytes()[::-1])
     with pytest.raises(DataError) as caught:
