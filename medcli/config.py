@@ -210,6 +210,13 @@ class CalibrationMethod(StrEnum):
     vector = "vector"
 
 
+class SetScore(StrEnum):
+    """How strange an answer is: the probability that it lacks, or of all that is at least as likely."""
+
+    lac = "lac"
+    aps = "aps"
+
+
 class AttributionMethod(StrEnum):
     auto = "auto"
     gradcam = "gradcam"
@@ -397,6 +404,10 @@ class CalibrateConfig:
     key_file: Path | None = place()
     method: CalibrationMethod = CalibrationMethod.auto
     operating_point: str = "youden"
+    prevalence_shift: tuple[str, ...] = ()
+    prevalence_from: Path | None = place()
+    coverage: float | None = None
+    set_score: SetScore = SetScore.lac
 
 
 @dataclass(frozen=True)

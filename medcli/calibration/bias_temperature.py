@@ -37,10 +37,13 @@ def fit_sigmoid_bias_temperature(logits: np.ndarray, targets: np.ndarray) -> lis
         return entries
     rows, columns = np.nonzero(known[:, usable])
     values, outcomes = logits[:, usable][rows, columns], targets[:, usable][rows, columns]
+    centers = np.bincount(columns, values) / np.bincount(columns)
+    values = values - centers[columns]
     spread = float(np.std(values)) or 1.0
     inverse, biases, flags = _solve(values / spread, columns, outcomes, num_labels=len(usable), spread=spread)
     for position, label in enumerate(usable):
-        entry = {"temperature": 1 / inverse, "bias": float(biases[position])}
+        bias = biases[position] - inverse * centers[position]
+        entry = {"temperature": 1 / inverse, "bias": float(bias)}
         entries[label] = result(entry, flags=list(flags))
     return entries
 
@@ -87,8 +90,8 @@ def _solve(
     if not flags and not fit.is_bounded:
         return inverse, fit.weights[1:], flags
     again = fit_logistic(indicators, outcomes, offset=inverse * spread * values)
-    if again.is_bounded:
-        flags.append("the scores separate the classes: a bias stops at its bound")
+    if fit.is_bounded or again.is_bounded:
+        flags.append("the scores separate the classes: a parameter stops at its bound")
     return inverse, again.weights, flags
 
 

@@ -12,6 +12,7 @@ from medcli.calibration.beta import apply_beta, fit_beta
 from medcli.calibration.bias_temperature import fit_sigmoid_bias_temperature, fit_softmax_bias_temperature
 from medcli.calibration.isotonic import apply_isotonic, fit_isotonic
 from medcli.calibration.platt import fit_platt
+from medcli.calibration.prevalence import apply_shifts, shift_values
 from medcli.calibration.scores import to_logits, to_probabilities
 from medcli.calibration.temperature import fit_label_temperatures, fit_softmax_temperature
 from medcli.calibration.vector import fit_vector
@@ -140,6 +141,24 @@ def apply(
         for k, (name, entry) in enumerate(zip(names, parameters, strict=True))
     ]
     return np.stack(columns, axis=1)
+
+
+def calibrated(
+    scores: np.ndarray, section: dict[str, Any], *, kind: str, exclusive: bool
+) -> np.ndarray | None:
+    """Probabilities [images, classes] by a manifest's calibration, moved to its prevalence if it has one.
+
+    None when it leaves scores as they are.
+    """
+    shift = section["prevalence_shift"]
+    if not section["parameters"] and shift is None:
+        return None
+    found = apply(
+        scores, kind=kind, exclusive=exclusive, method=section["method"], parameters=section["parameters"]
+    )
+    if shift is None:
+        return found
+    return apply_shifts(found, shift_values(shift), exclusive=exclusive)
 
 
 def _fit_labels(logits: np.ndarray, targets: np.ndarray, *, method: str) -> Parameters:

@@ -13,6 +13,8 @@ Step = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 _ROUNDS = 200
 # No parameter of standardised columns gets farther: where classes are separated there is no maximum.
 BOUND = 50.0
+# Loss a row below which every outcome is predicted: the search would go on for ever.
+_NOTHING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ def _newton(start: np.ndarray, loss: Loss, step: Step, *, scale: int) -> Fit:
         if np.abs(moved).max() > BOUND:
             return Fit(np.clip(moved, -BOUND, BOUND), is_bounded=True)
         before, current, weights = current, loss(moved), moved
+        if current < _NOTHING * scale:
+            return Fit(weights, is_bounded=True)
         if before - current <= 1e-15 * max(1.0, abs(current)) and np.abs(size * move).max() < 1e-10:
             break
     return Fit(weights, is_bounded=False)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from medcli.calibration.calibrator import apply
+from medcli.calibration.calibrator import calibrated
 from medcli.calibration.folds import patient_folds
 from medcli.calibration.operating_points import parse_rule
 from medcli.calibration.scores import is_exclusive, to_probabilities
@@ -35,14 +35,7 @@ def score(predictions: Predictions, manifest: Manifest) -> tuple[Scored, dict[st
     after = None
     if calibration is not None:
         _check_calibration(calibration, predictions)
-        if calibration["parameters"]:
-            after = apply(
-                scores,
-                kind=kind,
-                exclusive=exclusive,
-                method=calibration["method"],
-                parameters=calibration["parameters"],
-            )
+        after = calibrated(scores, calibration, kind=kind, exclusive=exclusive)
     origin, points = _thresholds(predictions, manifest, exclusive=exclusive)
     best = before if after is None else after
     scored = Scored(

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from medcli.calibration.calibrator import apply, check_method, fit, keeps_ranks
+from medcli.calibration.conformal import fit_sets
 from medcli.calibration.folds import patient_folds
 from medcli.calibration.operating_points import Rule, parse_rule
+from medcli.calibration.prevalence import apply_shifts, shift_values
 from medcli.calibration.referee import Task, cross_fitted, judge_methods
 from medcli.calibration.scores import is_exclusive, to_probabilities
 from medcli.config import CalibrateConfig, EvaluateConfig
@@ -19,6 +21,7 @@ from medcli.metrics.probability import expected_calibration_error, log_losses
 from medcli.progress import SILENT, Progress
 from medcli.stages._operating_points import FOLD_SEED, operating_points
 from medcli.stages._predictions import load_source, open_predictions
+from medcli.stages._prevalence_shift import prevalence_shift
 from medcli.store.digests import digest_json
 from medcli.store.manifest import Manifest
 from medcli.store.predictions import Predictions
@@ -41,13 +44,14 @@ def run(config: CalibrateConfig, *, progress: Progress = SILENT) -> Manifest:
     predictions = open_predictions(reference)
     with at(display(Path(reference["path"]))):
         _check_part(predictions.part)
-        section = _calibrate(predictions, method=config.method.value, rule=rule)
+        section = _calibrate(predictions, config, rule=rule)
     section["fitted_on"]["sha256"] = reference["sha256"]
     section["digest"] = calibration_digest(section)
     manifest.calibration = section
-    manifest.add_history(
-        "calibrate", config, [("predictions", reference["sha256"])], method=section["method"]
-    )
+    inputs = [("predictions", reference["sha256"])]
+    if section["prevalence_shift"] and section["prevalence_shift"]["sha256"]:
+        inputs.append(("unlabelled predictions", section["prevalence_shift"]["sha256"]))
+    manifest.add_history("calibrate", config, inputs, method=section["method"])
     _report(section, progress)
     return manifest
 
@@ -73,7 +77,7 @@ def _check_part(part: str) -> None:
         )
 
 
-def _calibrate(predictions: Predictions, *, method: str, rule: Rule) -> dict[str, Any]:
+def _calibrate(predictions: Predictions, config: CalibrateConfig, *, rule: Rule) -> dict[str, Any]:
     """The section, but for the digest of the predictions and its own."""
     exclusive = is_exclusive(predictions.task_type, len(predictions.classes))
     task = Task(predictions.classes, predictions.score_kind, exclusive)
@@ -88,10 +92,13 @@ def _calibrate(predictions: Predictions, *, method: str, rule: Rule) -> dict[str
         targets = np.nan_to_num(targets)
     unit, clusters = patient_codes([predictions.records[row] for row in np.flatnonzero(rows)])
     held = patient_folds(scores, targets, clusters, seed=FOLD_SEED)
-    fitted = _fit(scores, targets, clusters, held, task=task, method=method)
+    fitted = _fit(scores, targets, clusters, held, task=task, method=config.method.value)
     before = to_probabilities(scores, kind=task.kind, exclusive=exclusive)
     after = _apply(scores, fitted, task=task)
     decided, chosen_on = _to_choose_on(after, scores, targets, held, fitted=fitted, task=task)
+    shift = prevalence_shift(config, targets, fitted, task=task)
+    if shift is not None:
+        decided = apply_shifts(decided, shift_values(shift), exclusive=exclusive)
     points = operating_points(task.classes, targets, decided, clusters, held=held, rule=rule, level=LEVEL)
     return {
         **fitted,
@@ -104,6 +111,8 @@ def _calibrate(predictions: Predictions, *, method: str, rule: Rule) -> dict[str
             "n_patients": len(np.unique(clusters)),
             "unit": unit,
         },
+        "prevalence_shift": shift,
+        "prediction_sets": _sets(before, targets, clusters, config, task=task, unit=unit),
         "operating_points": [
             {**point, "chosen_on": origin} for point, origin in zip(points, chosen_on, strict=True)
         ],
@@ -164,6 +173,35 @@ def _to_choose_on(
     return np.where(moved, unseen, after), origins
 
 
+def _sets(
+    before: np.ndarray,
+    targets: np.ndarray,
+    clusters: np.ndarray,
+    config: CalibrateConfig,
+    *,
+    task: Task,
+    unit: str,
+) -> dict[str, Any] | None:
+    """Prediction sets with their promise, if asked for."""
+    if config.coverage is None:
+        return None
+    fitted = fit_sets(
+        before,
+        targets,
+        clusters,
+        classes=task.classes,
+        exclusive=task.exclusive,
+        coverage=config.coverage,
+        score=config.set_score.value,
+    )
+    which = "a new image" if unit == "image" else f"an image drawn at random from those of a new {unit}"
+    return {
+        **fitted,
+        "promise": f"For each class: of {which} that belong to it, the set holds it with a probability of at "
+        f"least {config.coverage:.0%}, where {unit}s are like those of the fit and the model saw neither.",
+    }
+
+
 def calibration_digest(section: dict[str, Any]) -> str:
     """Digest of all that the section says but for itself: parameters and thresholds are frozen by it."""
     return digest_json({name: value for name, value in section.items() if name != "digest"})
@@ -204,6 +242,9 @@ def _report(section: dict[str, Any], progress: Progress) -> None:
         f"{section['method']}: ECE on val {before['ece']:.3f} to {after['ece']:.3f}, "
         f"log loss {before['log_loss']:.3f} to {after['log_loss']:.3f} (on the images of the fit)"
     )
+    for entry in (section["prevalence_shift"] or {"classes": []})["classes"]:
+        if entry["shift"]:
+            progress.note(f"{entry['class']}: prevalence {entry['before']:.3g} moved to {entry['after']:.3g}")
     for point in section["operating_points"]:
         if point["threshold"] is None:
             progress.note(f"{point['class']}: no operating point: {point['reason']}")

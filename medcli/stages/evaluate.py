@@ -17,6 +17,7 @@ from medcli.metrics.summary import summarize
 from medcli.metrics.worst_errors import worst_errors
 from medcli.progress import SILENT, Progress
 from medcli.stages._policies import moved_by_policy, sweep_policies
+from medcli.stages._prediction_sets import set_measures
 from medcli.stages._predictions import load_source, open_predictions, predictions_of
 from medcli.stages._readers import readers_section
 from medcli.stages._scoring import score, scored_records
@@ -27,7 +28,7 @@ from medcli.store.manifest import Manifest, load
 from medcli.store.predictions import Predictions
 from medcli.store.references import Reference, display, reference, verify
 
-CALIBRATION = ("method", "fitted_on", "parameters", "folds", "comparison", "digest")
+CALIBRATION = ("method", "fitted_on", "parameters", "folds", "comparison", "prevalence_shift", "digest")
 EVALUATION_VERSION = "evaluation/2"
 
 
@@ -117,9 +118,16 @@ def _section(
         "optimism": optimism(scored.thresholds, summary["classes"]),
         "flags": _flags(scored, predictions, manifest=manifest, thresholds=thresholds),
         **summary,
+        **_sets(scored, calibration, level=config.level),
         "curves": class_curves(scored, level=config.level, seed=seed),
         "errors": worst_errors(scored, [record["id"] for record in scored_records(predictions)]),
     }
+
+
+def _sets(scored: Scored, calibration: dict[str, Any] | None, *, level: float) -> dict[str, Any]:
+    """Whether prediction sets keep their promise; nothing when there are none."""
+    fitted = (calibration or {}).get("prediction_sets")
+    return {"prediction_sets": set_measures(fitted, scored, level=level)} if fitted else {}
 
 
 def _flags(

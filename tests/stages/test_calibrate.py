@@ -6,10 +6,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from scipy.special import logit
+from scipy.special import expit, logit
 
-from medcli.config import CalibrateConfig, CalibrationMethod
+from medcli.calibration.calibrator import calibrated
+from medcli.config import CalibrateConfig, CalibrationMethod, EvaluateConfig
 from medcli.errors import DataError, UsageError
+from medcli.stages import evaluate
 from medcli.stages.calibrate import run
 from medcli.store.digests import sha256_file
 from medcli.store.manifest import read_manifest, write_manifest
@@ -184,3 +186,86 @@ def test_thresholds_of_methods_that_move_ranks_are_chosen_out_of_fold(tmp_path):
     assert {point["chosen_on"] for point in kept} == {"fitted"}
     assert {point["chosen_on"] for point in moved} == {"out-of-fold"}
     assert all(point["sensitivity"]["estimate"] < 1 for point in moved[:2])
+
+
+def test_prediction_sets_promise_and_evaluate_counts(tmp_path):
+    manifest = calibrate(study(tmp_path), coverage=0.8, method=CalibrationMethod.none)
+    sets = manifest.calibration["prediction_sets"]
+    assert "an image drawn at random from those of a new patient" in sets["promise"]
+    assert "at least 80%" in sets["promise"]
+    assert sets["classes"][2]["yes"]["limit"] is None
+    assert "0 patients cannot promise 80%" in sets["classes"][2]["yes"]["reason"]
+    write_manifest(manifest, tmp_path / "calibrated.json")
+    options = EvaluateConfig(source=str(tmp_path / "calibrated.json"), report=tmp_path / "report")
+    found = evaluate.run(options).evaluation["prediction_sets"]
+    assert (found["coverage"], found["overall"]) == (0.8, None)
+    probabilities = expit(multilabel("test", seed=2).scores[:, 0].astype(float))
+    targets = multilabel("test", seed=2).targets[:, 0]
+    holds = 1 - probabilities[targets == 1] <= sets["classes"][0]["yes"]["limit"]
+    assert found["classes"][0]["covered_positive"]["estimate"] == pytest.approx(holds.mean())
+    assert found["classes"][2]["covered_positive"]["reason"] == "no positive case"
+
+
+def test_a_given_prevalence_moves_probabilities_and_thresholds_but_no_call(tmp_path):
+    source = study(tmp_path)
+    plain = calibrate(source, method=CalibrationMethod.platt).calibration
+    moved = calibrate(
+        source, method=CalibrationMethod.platt, prevalence_shift=(f"{LABELS[0]}=0.02",)
+    ).calibration
+    assert plain["prevalence_shift"] is None
+    assert moved["parameters"] == plain["parameters"]
+    first, second = moved["prevalence_shift"]["classes"][:2]
+    targets = multilabel("val", seed=1).targets[:, 0]
+    assert first["before"] == pytest.approx(np.nanmean(targets))
+    assert first["shift"] == pytest.approx(logit(0.02) - logit(first["before"]))
+    assert second["shift"] == 0
+    one, other = plain["operating_points"][0], moved["operating_points"][0]
+    assert logit(other["threshold"]) == pytest.approx(logit(one["threshold"]) + first["shift"])
+    assert other["sensitivity"] == one["sensitivity"]
+    scores = multilabel("test", seed=2).scores
+    found = calibrated(scores, moved, kind="logit", exclusive=False)
+    kept = calibrated(scores, plain, kind="logit", exclusive=False)
+    assert logit(found[:, 0]) == pytest.approx(logit(kept[:, 0]) + first["shift"])
+    assert (found[:, 1] == kept[:, 1]).all()
+
+
+def test_the_prevalence_of_a_site_is_estimated_from_its_scores_alone(tmp_path):
+    big = {"n": 4_000, "patients": 4_000}
+    write_predictions(tmp_path / "val.h5", multilabel("val", seed=1, **big))
+    site = multilabel("test", seed=2, **big)
+    rare = np.nan_to_num(site.targets[:, 0]) == 0
+    rows = np.flatnonzero(rare | (np.arange(4_000) % 10 == 0))
+    blind = dataclasses.replace(
+        site,
+        scores=site.scores[rows],
+        targets=np.full((len(rows), 3), np.nan, dtype=np.float32),
+        records=[site.records[row] for row in rows],
+    )
+    write_predictions(tmp_path / "site.h5", blind)
+    manifest = calibrate(
+        tmp_path / "val.h5", method=CalibrationMethod.platt, prevalence_from=tmp_path / "site.h5"
+    )
+    shift = manifest.calibration["prevalence_shift"]
+    assert shift["sha256"] == sha256_file(tmp_path / "site.h5") == manifest.history[-1]["inputs"][1]["sha256"]
+    assert shift["n"] == len(rows)
+    known = site.targets[rows, 0]
+    assert shift["classes"][0]["after"] == pytest.approx(np.nanmean(known), abs=0.03)
+    assert shift["classes"][0]["before"] > 2 * shift["classes"][0]["after"]
+
+
+@pytest.mark.parametrize("text", ["0.02", "Nothing=0.2", "Atelectasis=2", "Atelectasis=x"])
+def test_a_prevalence_that_is_none_is_refused(tmp_path, text):
+    with pytest.raises(UsageError, match="prevalence-shift"):
+        calibrate(study(tmp_path), prevalence_shift=(text,))
+
+
+def test_a_softmax_without_any_calibration_can_be_shifted(tmp_path):
+    wanted = (f"{KINDS[0]}=0.1",)
+    section = calibrate(
+        study(tmp_path, multiclass), method=CalibrationMethod.none, prevalence_shift=wanted
+    ).calibration
+    after = np.array([entry["after"] for entry in section["prevalence_shift"]["classes"]])
+    assert after[0] == 0.1
+    assert after.sum() == pytest.approx(1)
+    found = calibrated(multiclass("test", seed=2).scores, section, kind="logit", exclusive=True)
+    assert found.sum(axis=1) == pytest.approx(1)
