@@ -229,20 +229,29 @@ def _describe_end(process: subprocess.Popen[bytes]) -> str:
 
 
 def _spawn() -> _Worker:
-    """A fresh interpreter on the other end of a pipe; never a fork, which would copy threads and locks."""
+    process, connection = start_interpreter(_BOOT)
+    return _Worker(process, connection, deadline=time.monotonic() + START_TIMEOUT_S)
+
+
+def start_interpreter(boot: str) -> tuple[subprocess.Popen[bytes], Connection]:
+    """A fresh interpreter and a pipe to it; never a fork, which would copy threads and locks.
+
+    Args:
+        boot: Its program, with `{fd}` for its end of the pipe and `{parent}` for this process's number.
+    """
     here, there = Pipe()
     # Blocked while the child is born, and so for all of its life: a TERM or INT to the process group can
     # not hit it before it gets to ignoring them. In this process they are delivered right after.
     previous = signal.pthread_sigmask(signal.SIG_BLOCK, signals.STOP_SIGNALS)
     try:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _BOOT.format(fd=there.fileno(), parent=os.getpid())],
+            [sys.executable, "-P", "-c", boot.format(fd=there.fileno(), parent=os.getpid())],
             pass_fds=[there.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             env=_environment(),
         )
-        return _Worker(process, here, deadline=time.monotonic() + START_TIMEOUT_S)
+        return process, here
     finally:
         there.close()
         signal.pthread_sigmask(signal.SIG_SETMASK, previous)

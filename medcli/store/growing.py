@@ -6,7 +6,6 @@ has its final name before it is whole.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 from contextlib import ExitStack, suppress
@@ -23,6 +22,9 @@ from medcli.store.atomic import locked, replacing
 from medcli.store.digests import sha256_file
 from medcli.store.references import Reference, reference
 from medcli.worker_process import die_with
+from medcli.workers import start_interpreter
+
+_BOOT = "from medcli.store.growing import serve; serve({fd}, parent={parent})"
 
 Layout = dict[str, tuple[tuple[int, ...], str]]
 
@@ -45,14 +47,10 @@ class GrowingFile:
     def __enter__(self) -> GrowingFile:
         self._cleanup.enter_context(locked(self._path))
         self._temporary = self._cleanup.enter_context(replacing(self._path))
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._child = context.Process(
-            target=_write, args=(str(self._temporary), self._layout, theirs, os.getpid()), daemon=True
-        )
-        self._child.start()
-        theirs.close()
+        self._child, self._pipe = start_interpreter(_BOOT)
         self._cleanup.callback(self._stop_child)
+        with suppress(OSError):  # a dead child is met at the first row
+            self._pipe.send((str(self._temporary), self._layout))
         return self
 
     def append(self, record: dict[str, Any], **rows: np.ndarray) -> None:
@@ -69,7 +67,7 @@ class GrowingFile:
         with suppress(OSError):  # a dead child has said why
             self._pipe.send((header, self._records))
         self._answer()
-        self._child.join()
+        self._child.wait()
         digest = sha256_file(self._temporary)
         self._is_finished = True
         self._cleanup.close()
@@ -101,15 +99,23 @@ class GrowingFile:
     def _stop_child(self) -> None:
         with suppress(OSError):
             self._pipe.close()
-        if self._child.is_alive():
-            self._child.kill()
-        self._child.join()
+        self._child.kill()
+        self._child.wait()
 
 
-def _write(path: str, layout: Layout, pipe: Connection, parent: int) -> None:
-    """The child: rows from the pipe into the file, then the header, then an empty answer."""
+def serve(fd: int, *, parent: int) -> None:
+    """The child: rows from the socket `fd` into the file, then the header, then an empty answer."""
     ignore_in_worker()
     die_with(parent)  # else it might make the file again after another job swept it away
+    pipe = Connection(fd)
+    try:
+        path, layout = pipe.recv()
+        _write(path, layout, pipe)
+    except EOFError:
+        os._exit(1)
+
+
+def _write(path: str, layout: Layout, pipe: Connection) -> None:
     import h5py
 
     from medcli.store.hdf5 import FORMAT, write_header_and_records
@@ -125,8 +131,6 @@ def _write(path: str, layout: Layout, pipe: Connection, parent: int) -> None:
         del datasets
         file.close()
         pipe.send("")
-    except EOFError:
-        os._exit(1)
     except (OSError, RuntimeError) as error:
         # Closing a file or letting go of a dataset that cannot be written crashes or is ignored by h5py: so
         # no `with` above, and everything is flushed, which raises, while it is still held.
