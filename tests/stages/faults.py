@@ -1,10 +1,8 @@
 """One command after another in forked processes, of which the N-th act of writing kills, or fails.
 
 Counted are all acts that change what lies on the disk: of the command itself creating, writing, fsync,
-rename, truncate and unlink; of the process that writes HDF5 every call of h5py that does. It must run as a
-program of its own (`python -m tests.stages.faults FOLDER`), for only a process with one thread forks well;
-numpy, HDF5 and the command are imported once, so that a point costs some ten milliseconds. Workers are left
-out, since they write nothing; how they die is tested elsewhere.
+rename, truncate and unlink; of the process that writes HDF5 every call of h5py that does. Workers write
+nothing; how they die is tested elsewhere. A program of its own: `python -m tests.stages.faults FOLDER`.
 """
 
 from __future__ import annotations
@@ -18,67 +16,17 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from multiprocessing.connection import Connection, Pipe
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import h5py
 
-from medcli.cli.program import build_app, run_as_process
-from medcli.errors import MedcliError
-from medcli.formats.image import decode
-from medcli.stages import _finished, preprocess
-from medcli.stages import merge as _merge  # noqa: F401
-from medcli.store import growing
-from medcli.store.manifest import read_manifest
-from medcli.workers import Result
+from medcli.cli.program import run_as_process
+from tests.stages.forking import Fork, use_forks, warm_up
 
 FAILURES = {"full": errno.ENOSPC, "read-only": errno.EROFS}
 _CHANGING = os.O_CREAT | os.O_TRUNC
-
-
-def inline(function: Callable[[Any], Any], items: Any, **limits: Any) -> Iterator[Result[Any]]:
-    """`run_in_workers` without workers."""
-    for item in items:
-        try:
-            yield Result(item, function(item))
-        except MedcliError as error:
-            yield Result(item, error=error)
-
-
-class Writer:
-    """A fork in place of the interpreter that writes HDF5, with what is used of `subprocess.Popen`."""
-
-    is_here = False
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-
-    def kill(self) -> None:
-        if self._pid:
-            os.kill(self._pid, signal.SIGKILL)
-
-    def wait(self) -> None:
-        if self._pid:
-            os.waitpid(self._pid, 0)
-            self._pid = 0
-
-
-def fork_writer(boot: str) -> tuple[Writer, Connection]:
-    """`start_interpreter` of the process that writes HDF5."""
-    here, there = Pipe()
-    parent = os.getpid()
-    pid = os.fork()
-    if pid:
-        there.close()
-        return Writer(pid), here
-    Writer.is_here = True
-    here.close()
-    try:
-        growing.serve(os.dup(there.fileno()), parent=parent)
-    finally:
-        os._exit(0)
 
 
 class Points:
@@ -136,7 +84,7 @@ class Points:
     ) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
             # The command itself only reads HDF5.
-            if Writer.is_here or not only_child:
+            if Fork.role == "medcli.store.growing" or not only_child:
                 self.reach(act)
             return function(*arguments, **named)
 
@@ -154,8 +102,7 @@ def run(line: list[str], folder: Path, points: Points | None = None) -> tuple[in
         os.chdir(folder)
         stderr = os.open(folder.parent / "stderr", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
         os.dup2(stderr, 2)
-        preprocess.run_in_workers = _finished.run_in_workers = inline  # type: ignore[assignment]
-        growing.start_interpreter = fork_writer  # type: ignore[assignment]
+        use_forks()
         if points:
             points.patch()
         code = run_as_process(line)
@@ -222,16 +169,9 @@ def try_all(line: list[str], folder: Path, *, kind: str, outputs: set[str]) -> d
             return {"points": at, "statuses": statuses}
 
 
-def _warm_up(folder: Path) -> None:
-    """Import and build, before the first fork, what every run would import and build."""
-    decode(next((folder / "in" / "in").glob("*.png")))
-    read_manifest(str(folder / "in" / "cohort.json"))
-    build_app(("preprocess", "merge"))
-
-
 def main(folder: Path) -> None:
     """Print, as JSON, the points of `preprocess` and `merge` and how the runs ended."""
-    _warm_up(folder)
+    warm_up(folder / "in" / "cohort.json")
     os.environ["XDG_CONFIG_HOME"] = str(folder)
     results = {}
     plain = ["preprocess", "-q", "-j", "1", "--size", "16", "in/cohort.json", "out.h5", "-o", "out.json"]
@@ -242,7 +182,7 @@ def main(folder: Path) -> None:
     joining = ["merge", "-q", "out.h5", "part-1.json", "part-2.json", "-o", "out.json"]
     parts = look(folder)
     for kind in ("kill", *FAILURES):
-        for line in (plain, joining):
+        for line in (plain,) if kind == "full" else (plain, joining):  # both write by the same means
             restore(folder, parts)
             if kind == "kill":  # in place of an earlier result
                 assert run([*plain, "--clahe"], folder)[0] in {0, 3}
