@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
@@ -12,6 +13,7 @@ from medcli.metrics.icc import icc
 from medcli.metrics.intervals import proportion
 from medcli.metrics.kappa import cohen_kappa
 from medcli.metrics.krippendorff import krippendorff_alpha
+from medcli.quantity import Quantity
 
 KINDS = ("binary", "nominal", "ordinal", "continuous")
 MAX_GRADES = 11
@@ -28,21 +30,28 @@ def kind_of_ratings(values: np.ndarray) -> str:
 
 
 def agreement(
-    ratings: np.ndarray, clusters: np.ndarray, *, kind: str, level: float, seed: int
+    ratings: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    readers: Sequence[str],
+    kind: str,
+    level: float,
+    seed: int,
 ) -> dict[str, Any]:
     """Agreement of several readers on one label.
 
     Args:
         ratings: float [images, readers]; NaN is not read. Categories are numbers from 0.
         clusters: Patient code of each image.
+        readers: Names.
         kind: One of `KINDS`: `binary` and `nominal` get Fleiss' kappa, Gwet's AC1 and Cohen's kappa of every
             pair, `ordinal` quadratically weighted kappas and the ICC, `continuous` the ICC; all get
             Krippendorff's alpha on their scale.
         seed: Of the bootstrap.
 
     Returns:
-        Quantities by name, `pairs` (Cohen's kappa of each, with the numbers of both readers), and for binary
-        ratings `shares` (of yes, of each reader: the prevalence that every kappa depends on).
+        Quantities by name, `pairs` (Cohen's kappa of each two readers), and for binary ratings `shares` (of
+        yes, of each reader: the prevalence that every kappa depends on).
     """
     found: dict[str, Any] = {}
     if kind in ("binary", "nominal"):
@@ -54,13 +63,16 @@ def agreement(
         found["icc"] = icc(ratings, clusters, level=level, seed=seed)
     if kind != "continuous":
         found["pairs"] = [
-            {**_pair(ratings[:, list(pair)], clusters, kind=kind, level=level), "readers": list(pair)}
-            for pair in combinations(range(ratings.shape[1]), 2)
+            {
+                "reader": " and ".join(readers[row] for row in pair),
+                "kappa": _pair(ratings[:, list(pair)], clusters, kind=kind, level=level),
+            }
+            for pair in combinations(range(len(readers)), 2)
         ]
     if kind == "binary":
         found["shares"] = [
-            proportion(column[~np.isnan(column)] == 1, clusters[~np.isnan(column)], level=level)
-            for column in ratings.T
+            {"reader": name, "share": _share(column, clusters, level=level)}
+            for name, column in zip(readers, ratings.T, strict=True)
         ]
     return found
 
@@ -77,6 +89,11 @@ def _pair(ratings: np.ndarray, clusters: np.ndarray, *, kind: str, level: float)
         weights="quadratic" if kind == "ordinal" else "none",
         level=level,
     )
+
+
+def _share(column: np.ndarray, clusters: np.ndarray, *, level: float) -> Quantity:
+    read = ~np.isnan(column)
+    return proportion(column[read] == 1, clusters[read], level=level, none_reason="nothing was read")
 
 
 def _top(ratings: np.ndarray) -> int:

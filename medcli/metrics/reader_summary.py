@@ -55,9 +55,9 @@ def compare_with_readers(
         margin: The largest loss that does not matter, or None.
 
     Returns:
-        `readers` (one entry each), `mean_reader` (quantities by figure), `differences` (model less mean
-        reader, one quantity a figure, the main one first, each with `figure`, `judged` and `these_readers`),
-        and `compared`, the number of readers who have enough cases.
+        `readers` (one entry each), `mean_reader` (quantities by figure), `against_mean` (model less mean
+        reader by figure, each with `judged` and `these_readers`), `main` (the figure of the verdict, or None)
+        and `compared` (how many readers have enough cases).
     """
     rated = None if are_calls else sitting
     called = sitting if are_calls else None if positive_from is None else sitting.calls(positive_from)
@@ -89,10 +89,11 @@ def compare_with_readers(
             for figure, differences in found.items()
             if differences.drawn is None
         },
-        "differences": [
-            {"figure": figure, **_difference(differences, margin=margin, **options)}
+        "against_mean": {
+            figure: _difference(differences, margin=margin, **options)
             for figure, differences in found.items()
-        ],
+        },
+        "main": next(iter(found), None),
         "compared": int(usable.sum()),
         "reason": None if usable.any() else NOT_COMPARABLE,
     }

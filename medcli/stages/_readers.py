@@ -85,7 +85,12 @@ def readers_section(
     }
     if seats.categories is not None and len(seats.readers) > 1:
         section["agreement"] = agreement(
-            seats.categories.T, scored.clusters, kind="nominal", level=config.level, seed=seed
+            seats.categories.T,
+            scored.clusters,
+            readers=seats.readers,
+            kind="nominal",
+            level=config.level,
+            seed=seed,
         )
     return section, digests
 
@@ -206,7 +211,12 @@ def _one_class(
     found: dict[str, Any] = {"class": scored.classes[column], "ratings": kind, **result}
     if len(seats.readers) > 1:
         found["agreement"] = agreement(
-            values.T, scored.clusters, kind=kind, level=config.level, seed=derive_seed(seed, "agreement")
+            values.T,
+            scored.clusters,
+            readers=seats.readers,
+            kind=kind,
+            level=config.level,
+            seed=derive_seed(seed, "agreement"),
         )
     return found
 
@@ -245,12 +255,10 @@ def _references(
 
 def _hold(classes: list[dict[str, Any]], *, level: float) -> None:
     """Put beside each verdict what is left of it when all labels are tested: `holm`."""
-    figures = dict.fromkeys(item["figure"] for entry in classes for item in entry["differences"])
-    for figure in figures:
-        items = [item for entry in classes for item in entry["differences"] if item["figure"] == figure]
-        for item, held in zip(
-            items, after_holm([item["judged"] for item in items], level=level), strict=True
-        ):
+    for figure in dict.fromkeys(name for entry in classes for name in entry["against_mean"]):
+        items = [entry["against_mean"][figure] for entry in classes if figure in entry["against_mean"]]
+        adjusted = after_holm([item["judged"] for item in items], level=level)
+        for item, held in zip(items, adjusted, strict=True):
             item["holm"] = held
 
 

@@ -72,7 +72,7 @@ def by_name(section):
 
 
 def difference(section, figure, column=0):
-    return next(item for item in section["classes"][column]["differences"] if item["figure"] == figure)
+    return section["classes"][column]["against_mean"][figure]
 
 
 @pytest.mark.parametrize("case", ["13_mrmc_vandyke", "15_mrmc_synthetic"])
@@ -161,9 +161,8 @@ def test_order_of_rows_and_of_readers_changes_nothing(tmp_path, key):
     first = run(tmp_path, key, *tables(tmp_path, truth, scores, calls))
     shuffled = np.random.default_rng(1).permutation(5 * len(truth))
     again = run(tmp_path, key, *tables(tmp_path, truth, scores, calls, order=shuffled))
-    for one, other in zip(
-        first["classes"][0]["differences"], again["classes"][0]["differences"], strict=True
-    ):
+    for figure in first["classes"][0]["against_mean"]:
+        one, other = difference(first, figure), difference(again, figure)
         assert other["ci"] == pytest.approx(one["ci"], abs=1e-12)
         assert other["judged"]["verdict"] == one["judged"]["verdict"]
     assert by_name(again).keys() == by_name(first).keys()
@@ -182,9 +181,9 @@ def test_a_reader_who_calls_as_the_model_does_differs_in_nothing(tmp_path, key):
             assert value["estimate"] == pytest.approx(0, abs=0.02 if is_higher else 1e-12), figure
             assert value["estimate"] >= 0
             assert value["ci"] is None or value["ci"][0] <= 0 <= value["ci"][1]
-    pairs = {tuple(item["readers"]): item for item in section["classes"][0]["agreement"]["pairs"]}
-    assert pairs[(2, 3)]["estimate"] == 1
-    assert pairs[(2, 3)]["ci"] is None
+    pairs = {item["reader"]: item["kappa"] for item in section["classes"][0]["agreement"]["pairs"]}
+    assert pairs["C and D"]["estimate"] == 1
+    assert pairs["C and D"]["ci"] is None
 
 
 def test_a_perfect_model_is_superior_and_its_reverse_inferior(tmp_path, key):
@@ -252,10 +251,10 @@ def test_ratings_become_calls_from_a_grade_on(tmp_path, key):
     sources = tables(tmp_path, truth, scores, grades)
     rated = run(tmp_path, key, *sources)["classes"][0]
     assert rated["ratings"] == "ordinal"
-    assert [item["figure"] for item in rated["differences"]] == ["auc"]
+    assert list(rated["against_mean"]) == ["auc"]
     assert {"krippendorff", "icc", "pairs"} <= rated["agreement"].keys()
     called = run(tmp_path, key, *sources, positive_from=3)["classes"][0]
-    assert [item["figure"] for item in called["differences"]][:2] == ["auc", "sensitivity_at_specificity"]
+    assert list(called["against_mean"])[:2] == ["auc", "sensitivity_at_specificity"]
     sensitivity = np.mean(grades[0][truth == 1] >= 3)
     assert called["readers"][0]["sensitivity"]["estimate"] == pytest.approx(sensitivity)
 
@@ -314,7 +313,7 @@ def test_one_class_only_is_null_with_a_reason(tmp_path, key):
     _, scores, calls = draw(n=40)
     section = run(tmp_path, key, *tables(tmp_path, np.zeros(40, dtype=int), scores, calls))
     (entry,) = section["classes"]
-    assert entry["differences"] == []
+    assert (entry["against_mean"], entry["main"]) == ({}, None)
     assert entry["reason"] == "needs positive and negative images of two patients each"
     assert entry["readers"][0]["sensitivity"]["reason"] == "no positive case"
 
@@ -366,6 +365,9 @@ def test_radiologists_of_chexpert(tmp_path, key):
     section = run(tmp_path, key, source, str(root / "radiologists" / "benchmark_radiologists"), **options)
     assert section["readers"] == ["bc4", "bc6", "bc8"]
     assert "3 readers: fewer than 5 say little about others" in section["flags"]
-    verdicts = {entry["class"]: entry["differences"][0]["holm"]["verdict"] for entry in section["classes"]}
+    verdicts = {
+        entry["class"]: entry["against_mean"][entry["main"]]["holm"]["verdict"]
+        for entry in section["classes"]
+    }
     assert verdicts["Consolidation"] == "not shown to be non-inferior"
     assert "inferior" not in verdicts.values()
