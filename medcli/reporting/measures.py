@@ -21,13 +21,18 @@ LABELS = {
     "ece": "ECE",
     "brier": "Brier score",
     "log_loss": "Log loss",
+    "sensitivity_at_specificity": "Sensitivity at the reader's specificity",
+    "specificity_at_sensitivity": "Specificity at the reader's sensitivity",
 }
 QUALIFIERS = {
     "before": "as given",
     "after": "calibrated",
     "called": "most likely class called",
+    "differences": "model less reader",
+    "against_mean": "model less mean reader",
+    "these_readers": "these readers alone",
 }
-HOLDERS = {"classes", "overall", "subgroups", "fields", "groups"}
+HOLDERS = {"classes", "readers", "overall", "subgroups", "fields", "groups"}
 """Keys that only hold what is named further down."""
 
 

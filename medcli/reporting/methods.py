@@ -86,7 +86,7 @@ METHODS = (
     ),
     Method(
         "of the reader, model less reader",
-        "Against a reader's calls the model was taken at the score that reaches his specificity (or his "
+        "Against a reader's calls the model was taken at the score that reaches the reader's specificity (or "
         "sensitivity), which was chosen again in every resample of patients.",
         "Pepe MS. The Statistical Evaluation of Medical Tests. Oxford 2003, chapters 5 and 8.",
     ),

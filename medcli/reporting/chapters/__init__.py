@@ -38,6 +38,7 @@ from medcli.reporting.chapters import (
     methods,
     numbers,
     probabilities,
+    readers,
     summary,
     thresholds,
 )
@@ -48,6 +49,7 @@ CHAPTERS = (
     thresholds.CHAPTER,
     probabilities.CHAPTER,
     errors.CHAPTER,
+    readers.CHAPTER,
     heatmaps.CHAPTER,
     data.CHAPTER,
     history.CHAPTER,
