@@ -176,6 +176,20 @@ class Pairing(StrEnum):
     unpaired = "unpaired"
 
 
+class Bootstrap(StrEnum):
+    """How an interval is read off resamples of patients."""
+
+    percentile = "percentile"
+    bca = "bca"
+
+
+class ShareInterval(StrEnum):
+    """Interval of a share: Wilson's score interval, or Clopper and Pearson's exact one."""
+
+    wilson = "wilson"
+    exact = "exact"
+
+
 class Precision(StrEnum):
     auto = "auto"
     fp32 = "fp32"
@@ -432,6 +446,13 @@ class EvaluateConfig:
     panel: tuple[str, ...] = ()
     positive_from: float | None = None
     margin: float | None = None
+    resamples: int = 2000
+    bootstrap: Bootstrap = Bootstrap.percentile
+    interval: ShareInterval = ShareInterval.wilson
+    fixed_rate: float = 0.9
+    prevalence: tuple[str, ...] = ()
+    require: tuple[str, ...] = ()
+    seed: int = 0
 
 
 @dataclass(frozen=True)

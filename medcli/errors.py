@@ -32,7 +32,7 @@ EXIT_MEANINGS: dict[ExitStatus, str] = {
     ExitStatus.BUG: "a bug in medcli; --debug shows the traceback",
     ExitStatus.USAGE: "the command line is wrong",
     ExitStatus.REJECTS: "done, but some inputs were rejected; they are listed",
-    ExitStatus.GATE: "a gate was not met: a damaged file, a leaking split",
+    ExitStatus.GATE: "a gate was not met: a damaged file, a leaking split, evaluate --require",
     ExitStatus.DATA: "the data are bad",
     ExitStatus.NO_INPUT: "an input does not exist or cannot be read",
     ExitStatus.CANNOT_CREATE: "an output cannot be created, or another job is writing it",

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
+from medcli.cli import evaluate_options as options
 from medcli.cli.command import invocation, planned_only
 from medcli.cli.options import (
     KeyColumn,
@@ -17,11 +13,12 @@ from medcli.cli.options import (
     PatientColumn,
     ScoreChoice,
     ScoreSource,
+    Seed,
     Truth,
 )
-from medcli.cli.output import deliver
+from medcli.cli.output import deliver, exit_for_gates
 from medcli.cli.streams import result_is_terminal, say
-from medcli.config import EvaluateConfig, LabelPolicy
+from medcli.config import EvaluateConfig
 
 EXAMPLES = [
     ("the test part", "medcli evaluate calibrated.json report/ > study.json"),
@@ -35,7 +32,7 @@ EXAMPLES = [
 
 def evaluate(
     source: ScoreSource,
-    report: Annotated[Path, typer.Argument(metavar="REPORT/", help="Folder of report and figures")],
+    report: options.Report,
     output: Output = EvaluateConfig.output,
     part: PartChoice = EvaluateConfig.part,
     truth: Truth = None,
@@ -43,28 +40,22 @@ def evaluate(
     patient: PatientColumn = EvaluateConfig.patient,
     scores: ScoreChoice = EvaluateConfig.scores,
     key_file: KeyFile = None,
-    calibration: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Manifest with the calibration to apply")
-    ] = None,
-    label_policy: Annotated[
-        LabelPolicy, typer.Option(help="What -1 and blank count as; sweep: all policies")
-    ] = EvaluateConfig.label_policy,
-    subgroup: Annotated[
-        list[str],
-        typer.Option(metavar="FIELD[:BINS][*FIELD]", help="Groups to compare: sex,age:0-40-60-120,sex*age"),
-    ] = EvaluateConfig.subgroup,  # type: ignore[assignment]
-    level: Annotated[float, typer.Option(min=0.5, max=0.999, help="Confidence level")] = EvaluateConfig.level,
-    bins: Annotated[int, typer.Option(min=2, help="Bins of the calibration error")] = EvaluateConfig.bins,
-    readers: Annotated[
-        list[str], typer.Option(metavar="TABLE", help="What readers said: a table or folder; again for more")
-    ] = EvaluateConfig.readers,  # type: ignore[assignment]
-    panel: Annotated[
-        list[str], typer.Option(metavar="READER", help="Who made the truth, or all; again for more")
-    ] = EvaluateConfig.panel,  # type: ignore[assignment]
-    positive_from: Annotated[
-        float | None, typer.Option(metavar="RATING", help="Readers' ratings from here on are a yes")
-    ] = EvaluateConfig.positive_from,
+    calibration: options.Calibration = None,
+    label_policy: options.Policy = EvaluateConfig.label_policy,
+    subgroup: options.Subgroups = EvaluateConfig.subgroup,  # type: ignore[assignment]
+    level: options.Level = EvaluateConfig.level,
+    bins: options.Bins = EvaluateConfig.bins,
+    readers: options.Readers = EvaluateConfig.readers,  # type: ignore[assignment]
+    panel: options.Panel = EvaluateConfig.panel,  # type: ignore[assignment]
+    positive_from: options.PositiveFrom = EvaluateConfig.positive_from,
     margin: Margin = EvaluateConfig.margin,
+    resamples: options.ResampleCount = EvaluateConfig.resamples,
+    bootstrap: options.BootstrapKind = EvaluateConfig.bootstrap,
+    interval: options.IntervalKind = EvaluateConfig.interval,
+    fixed_rate: options.FixedRate = EvaluateConfig.fixed_rate,
+    prevalence: options.Prevalences = EvaluateConfig.prevalence,  # type: ignore[assignment]
+    require: options.Gates = EvaluateConfig.require,  # type: ignore[assignment]
+    seed: Seed = EvaluateConfig.seed,
 ) -> None:
     """Measure a model, with intervals, and write the report.
 
@@ -77,6 +68,10 @@ def evaluate(
     FIELD:0-40-60-120 for bins from 0 to below 40, 40 to below 60, 60 to below 120; FIELD*FIELD for
     combinations; several with commas between, or the option again. Groups of fewer than 10 patients with or
     without the finding are listed, not tested.
+
+    A gate is MEASURE[:LABEL], one of >= > <= <, a number, and perhaps @estimate, @ci_low or @ci_high.
+    Measures are named as in evaluation.json; auroc is auc. Without a label it is about all classes
+    together (macro_auc, accuracy), else every class must meet it. What is undefined fails.
     """
     config = EvaluateConfig(**locals())
     if planned_only(config):
@@ -90,3 +85,4 @@ def evaluate(
         for line in table:
             say(line)
     deliver(manifest, output=output, as_json=invocation.as_json, summary=table)
+    exit_for_gates((manifest.evaluation or {}).get("requirements", ()))

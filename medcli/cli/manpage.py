@@ -19,7 +19,14 @@ from medcli.errors import EXIT_MEANINGS, UsageError
 DATE = "November 23, 2026"
 _EXIT_OF_EVERY_COMMAND = (0, 1, 2, 65, 66, 73, 74, 78, 130, 141, 143)
 _REJECTING = {"ingest": ("decode", "file", "table", "folder", "worker"), "preprocess": ("",)}
-_EXIT_EXTRA = {"ingest": (3,), "preprocess": (3,), "split": (4,), "check": (4,), "train": (75,)}
+_EXIT_EXTRA = {
+    "ingest": (3,),
+    "preprocess": (3,),
+    "split": (4,),
+    "evaluate": (4,),
+    "check": (4,),
+    "train": (75,),
+}
 
 
 def page_names() -> list[str]:

@@ -84,3 +84,14 @@ def exit_for_rejects(rejected: int, *, is_allowed: bool) -> None:
         words = "1 input was" if rejected == 1 else f"{rejected} inputs were"
         say(f"  {words} rejected: exit status 3; --max-rejects N or P% accepts that many")
         raise typer.Exit(ExitStatus.REJECTS)
+
+
+def exit_for_gates(outcomes: Iterable[dict[str, Any]]) -> None:
+    """End with status 4 when a requirement is not met, after one line for each that is not."""
+    from medcli.metrics.gates import failures
+
+    lines = failures(list(outcomes))
+    for line in lines:
+        say(f"medcli evaluate: {line}")
+    if lines:
+        raise typer.Exit(ExitStatus.GATE)

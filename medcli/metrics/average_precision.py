@@ -73,8 +73,7 @@ def average_precision_quantity(
     clusters: np.ndarray,
     *,
     level: float,
-    seed: int = 0,
-    resamples: int = 2000,
+    resamples: Resamples,
 ) -> Quantity:
     """Average precision with an interval on the logit scale, beside the prevalence.
 
@@ -85,7 +84,7 @@ def average_precision_quantity(
         targets: 1 or 0, [images], no unknowns.
         scores: Higher means more likely positive.
         clusters: Patient code of each image, from 0.
-        seed: Of the bootstrap over patients.
+        resamples: Of the patients.
 
     Reference: Boyd, Eng & Page, ECML 2013, section 4.
     """
@@ -98,7 +97,7 @@ def average_precision_quantity(
     se: float | None = math.sqrt(estimate * (1 - estimate) / positives)
     method += ", logit scale (Boyd 2013)"
     if used < len(targets):
-        values = _resampled(targets, scores, clusters, Resamples(int(clusters.max()) + 1, seed, resamples))
+        values = resampled_precision(targets, scores, clusters, resamples)
         se = standard_error(values)
         method = f"average precision, {describe(values, kind='logit scale')['method']}"
     interval = None if not se else logit_bounds(estimate, se, z=normal_quantile(level))
@@ -116,9 +115,10 @@ def average_precision_quantity(
     return beside(value, rule="prevalence", estimate=positives / len(targets))
 
 
-def _resampled(
+def resampled_precision(
     targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray, resamples: Resamples
 ) -> np.ndarray:
+    """Average precision of every resample, NaN without a positive; arguments as of the quantity."""
     from medcli.metrics.resampling_kernels import average_precisions
 
     walk = ranking(targets, scores, clusters).reversed()

@@ -1,20 +1,33 @@
-"""The bootstrap over patients for what depends on the order of scores: AUC, precision, partial areas."""
+"""The bootstrap over patients: of what depends on the order of scores, and of functions of sums."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
 from medcli.metrics.intervals import Interval
 from medcli.metrics.roc import check_scores
+from medcli.quantity import Quantity, quantity, undefined
 
 _BLOCK_BYTES = 4_000_000
+# Draws of this size are kept, so that all measures of an evaluation share them.
+_MOST_KEPT = 256_000_000
+
+
+class BootstrapSettings(Protocol):
+    """What an interval from resamples is made with."""
+
+    @property
+    def level(self) -> float: ...
+    @property
+    def bootstrap(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -77,8 +90,18 @@ class Resamples:
     def blocks(self) -> Iterator[tuple[int, Callable[[], np.ndarray]]]:
         """First number of each block and what draws it: uint8 [resamples, patients] of counts."""
         size = max(1, min(self.count, _BLOCK_BYTES // max(1, self.num_clusters)))
+        is_kept = self.count * self.num_clusters <= _MOST_KEPT
         for first in range(0, self.count, size):
-            yield first, self._drawer(first, min(size, self.count - first))
+            last = min(first + size, self.count)
+            yield first, self._keeper(first, last) if is_kept else self._drawer(first, last - first)
+
+    def sums(self, per_patient: np.ndarray) -> np.ndarray:
+        """Totals of what each patient adds, [patients, columns], in every resample: [resamples, columns].
+
+        Of integers they are exact, and so the same whatever the number of threads.
+        """
+        values = np.asarray(per_patient, dtype=float)
+        return self.evaluate(lambda counts: counts.astype(float) @ values)
 
     def evaluate(self, statistic: Callable[[np.ndarray], np.ndarray], *, threads: int = 1) -> np.ndarray:
         """The statistic of every resample, in order, whatever the number of threads.
@@ -95,6 +118,13 @@ class Resamples:
             return np.concatenate([work(block) for block in self.blocks()])
         with ThreadPoolExecutor(threads) as pool:
             return np.concatenate(list(pool.map(work, self.blocks())))
+
+    @cached_property
+    def _kept(self) -> np.ndarray:
+        return self._drawer(0, self.count)()
+
+    def _keeper(self, first: int, last: int) -> Callable[[], np.ndarray]:
+        return lambda: self._kept[first:last]
 
     def _drawer(self, first: int, size: int) -> Callable[[], np.ndarray]:
         def draw() -> np.ndarray:
@@ -184,6 +214,108 @@ def describe(values: np.ndarray, *, kind: str) -> dict[str, Any]:
         "resamples": count,
         "defined": good,
     }
+
+
+@dataclass(frozen=True)
+class PatientSums:
+    """What each patient adds to the sums that measures are functions of.
+
+    Attributes:
+        per_patient: float or int [patients, columns].
+        resamples: Of the same patients.
+        n: Images.
+        n_clusters: Their patients.
+    """
+
+    per_patient: np.ndarray
+    resamples: Resamples
+    n: int
+    n_clusters: int
+
+    @cached_property
+    def whole(self) -> np.ndarray:
+        """The sums themselves, [1, columns]."""
+        return self.per_patient.sum(axis=0, keepdims=True)
+
+    @cached_property
+    def drawn(self) -> np.ndarray:
+        """The sums of every resample, [resamples, columns]."""
+        return self.resamples.sums(self.per_patient)
+
+    def quantity(
+        self,
+        statistic: Callable[[np.ndarray], np.ndarray],
+        *,
+        name: str,
+        settings: BootstrapSettings,
+        none_reason: str,
+        flags: Sequence[str] = (),
+    ) -> Quantity:
+        """A function of the sums, with the interval of its resamples.
+
+        Args:
+            statistic: From sums [sets, columns] to values [sets], NaN where undefined.
+            name: What it is called.
+            settings: Level and kind of interval.
+            none_reason: Why it is undefined, where it is.
+            flags: What else a reader should know.
+        """
+        with np.errstate(invalid="ignore", divide="ignore"):
+            estimate, values = float(statistic(self.whole)[0]), statistic(self.drawn)
+            left_out = statistic(self.whole - self.per_patient) if settings.bootstrap == "bca" else None
+        if not math.isfinite(estimate):
+            return undefined(none_reason, method=name, n=self.n, n_clusters=self.n_clusters, flags=flags)
+        if left_out is not None:
+            left_out = estimate - np.where(np.isfinite(left_out), left_out, estimate)
+        return resampled_quantity(
+            estimate,
+            values,
+            name=name,
+            settings=settings,
+            n=self.n,
+            n_clusters=self.n_clusters,
+            influences=left_out,
+            flags=flags,
+        )
+
+
+def resampled_quantity(
+    estimate: float,
+    values: np.ndarray,
+    *,
+    name: str,
+    settings: BootstrapSettings,
+    n: int,
+    n_clusters: int,
+    influences: np.ndarray | None = None,
+    flags: Sequence[str] = (),
+) -> Quantity:
+    """An estimate with the interval of its resamples, and how many of them were defined.
+
+    Args:
+        estimate: The statistic of the sample.
+        values: Of every resample, NaN where undefined.
+        influences: What each patient adds to it, for an interval of kind `bca`.
+    """
+    if settings.bootstrap == "bca" and influences is not None:
+        interval, kind = bca_interval(values, estimate, influences=influences, level=settings.level), "BCa"
+    else:
+        interval, kind = percentile_interval(values, level=settings.level), "percentile"
+    if interval is not None:
+        interval = min(interval[0], estimate), max(interval[1], estimate)
+    told = describe(values, kind=kind)
+    value = quantity(
+        estimate,
+        ci=interval,
+        level=settings.level,
+        se=standard_error(values),
+        method=f"{name}, {told['method']}",
+        n=n,
+        n_clusters=n_clusters,
+        flags=flags,
+        reason=None if interval else "resamples of patients do not vary, or too few are defined",
+    )
+    return {**value, "resamples": told["resamples"], "defined": told["defined"]}
 
 
 def bootstrap_p(values: np.ndarray) -> float | None:

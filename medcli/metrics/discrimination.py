@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from medcli.metrics.intervals import Interval, logit_interval, newcombe_auc
-from medcli.metrics.roc import RocComponents, auc_covariance, roc_components
+from medcli.metrics.roc import RocComponents, auc_covariance, roc_components, roc_curve
 from medcli.quantity import Quantity, beside, quantity, undefined
 
 # Below this many positive or negative patients the logit interval of DeLong covers less than it says.
@@ -51,33 +51,152 @@ def auc_quantity(targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray, 
 
 
 def macro_auc(
-    components: Sequence[RocComponents | None], *, n: int, n_clusters: int, level: float
+    components: Iterable[RocComponents | None],
+    *,
+    n: int,
+    n_clusters: int,
+    level: float,
+    weights: Sequence[float] | None = None,
+    name: str = "mean",
 ) -> Quantity:
     """Mean AUC over the labels that have both classes, with the covariance between labels.
+
+    The interval is on the logit scale. Where a label has fewer than 30 positive or negative patients, the
+    intervals of the labels are squared and added, with the correlations between labels (of a label without
+    variance, none): DeLong's variance of an AUC of few cases is too small, and so is that of their mean.
 
     Args:
         components: Of each label, all with the same numbering of patients.
         n: Images with at least one known label.
         n_clusters: Their patients.
+        weights: Of each label; equal when None.
+        name: Of the mean.
+
+    Reference: Zou, Psychological Methods 2007; 12:399.
     """
-    defined = [item for item in components if item is not None]
-    method = f"mean of {len(defined)} AUCs, DeLong components by patient, logit scale"
-    if not defined:
+    mean = _WeightedMean(level)
+    for position, item in enumerate(components):
+        if item is not None:
+            mean.add(item, 1.0 if weights is None else float(weights[position]))
+    method = f"{name} of {mean.count} AUCs, DeLong components by patient"
+    if not mean.total > 0:
         return undefined("no label has both classes", method=method, n=n, n_clusters=n_clusters)
-    mean, se, interval, reason = float(np.mean([item.auc for item in defined])), None, None, None
-    if all(item.has_variance for item in defined):
-        variance = sum(auc_covariance(a, b) for a in defined for b in defined) / len(defined) ** 2
-        se = math.sqrt(max(variance, 0.0))
-        if se > 0 and 0 < mean < 1:
-            interval = logit_interval(mean, se, level=level)
-        else:
-            reason = "the AUCs have no variance"
+    estimate, se = mean.sum / mean.total, mean.error()
+    if mean.fewest >= FEW and se is not None and se > 0 and 0 < estimate < 1:
+        interval, kind = logit_interval(estimate, se, level=level), "logit scale"
     else:
-        reason = "a label has positives or negatives in one patient only"
+        below, above = mean.distances()
+        interval, kind = (max(0.0, estimate - below), min(1.0, estimate + above)), "square and add (Zou 2007)"
     value = quantity(
-        mean, ci=interval, level=level, se=se, method=method, n=n, n_clusters=n_clusters, reason=reason
+        estimate,
+        ci=interval,
+        level=level,
+        se=se,
+        method=f"{method}, {kind}",
+        n=n,
+        n_clusters=n_clusters,
+        flags=[f"a label has fewer than {FEW} positive or negative patients"] if mean.fewest < FEW else [],
     )
     return _beside_chance(value)
+
+
+class _WeightedMean:
+    """A mean of AUCs with its errors, one AUC at a time: what a patient adds to all of them is summed.
+
+    The factors of small samples in the covariance of two AUCs are products of a factor of each, so that the
+    variance of a sum needs no pairs.
+    """
+
+    def __init__(self, level: float) -> None:
+        self.level = level
+        self.sum, self.total, self.count, self.fewest = 0.0, 0.0, 0, FEW
+        self._plain, self._below, self._above = _Parts(), _Parts(), _Parts()
+        self._all_vary = True
+
+    def add(self, item: RocComponents, weight: float) -> None:
+        """One more AUC."""
+        self.sum, self.total, self.count = self.sum + weight * item.auc, self.total + weight, self.count + 1
+        self.fewest = min(self.fewest, item.fewest)
+        (low, high), _ = auc_interval(item, level=self.level)
+        se = math.sqrt(max(0.0, auc_covariance(item, item))) if item.has_variance else 0.0
+        self._all_vary &= item.has_variance
+        if item.has_variance:
+            self._plain.add(item, weight)
+        for parts, distance in ((self._below, item.auc - low), (self._above, high - item.auc)):
+            if se * se > NO_VARIANCE:
+                parts.add(item, weight * distance / se)
+            else:
+                parts.extra += (weight * distance) ** 2
+
+    def error(self) -> float | None:
+        """Standard error of the mean, or None when an AUC has none."""
+        return math.sqrt(self._plain.variance()) / self.total if self._all_vary else None
+
+    def distances(self) -> tuple[float, float]:
+        """From the mean to the ends of its interval, by squares of the distances of each AUC."""
+        return tuple(math.sqrt(parts.variance()) / self.total for parts in (self._below, self._above))  # type: ignore[return-value]
+
+
+class _Parts:
+    """Weighted sums of what each patient adds to AUCs, with the factors of small samples."""
+
+    def __init__(self) -> None:
+        self.extra = 0.0
+        self._sums: list[np.ndarray] | None = None
+
+    def add(self, item: RocComponents, weight: float) -> None:
+        positive, negative, either = (
+            weight * math.sqrt(count / (count - 1))
+            for count in (item.positive_clusters, item.negative_clusters, item.clusters)
+        )
+        parts = [
+            positive * item.positive_parts,
+            negative * item.negative_parts,
+            either * item.positive_parts,
+            either * item.negative_parts,
+        ]
+        self._sums = parts if self._sums is None else [a + b for a, b in zip(self._sums, parts, strict=True)]
+
+    def variance(self) -> float:
+        if self._sums is None:
+            return self.extra
+        positive, negative, mixed, other = self._sums
+        both = positive @ positive + negative @ negative + 2 * (mixed @ other)
+        return max(0.0, float(both)) + self.extra
+
+
+def best_youden(targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray) -> Quantity:
+    """Largest sensitivity plus specificity less one over all thresholds of these very images.
+
+    Args:
+        targets: 1 or 0 of each image, no unknowns.
+        scores: Higher means more likely positive.
+        clusters: Patient code of each image.
+
+    Returns:
+        A quantity with `threshold` (the lowest of equals), `sensitivity` and `specificity` there; without
+        interval, because the choice makes it optimistic.
+
+    Reference: Youden, Cancer 1950; 3:32.
+    """
+    method, used = "largest Youden index", len(np.unique(clusters))
+    is_positive = np.asarray(targets) == 1
+    if not 0 < is_positive.sum() < len(is_positive):
+        return undefined(one_class_reason(targets), method=method, n=len(is_positive), n_clusters=used)
+    false_rates, sensitivities, thresholds = roc_curve(targets, scores)
+    # In whole numbers, so that equals are equal.
+    positives, negatives = int(is_positive.sum()), int((~is_positive).sum())
+    merit = np.rint(sensitivities * positives) * negatives - np.rint(false_rates * negatives) * positives
+    best = int(np.flatnonzero(merit == merit[1:].max())[-1])
+    value = quantity(
+        float(merit[best] / (positives * negatives)),
+        method=method,
+        n=len(is_positive),
+        n_clusters=used,
+        reason="no interval: the threshold was chosen on these images, which flatters it",
+    )
+    facts = {"sensitivity": float(sensitivities[best]), "specificity": float(1 - false_rates[best])}
+    return beside({**value, "threshold": float(thresholds[best]), **facts}, rule="chance", estimate=0)
 
 
 def one_class_reason(targets: np.ndarray) -> str:

@@ -22,8 +22,7 @@ def sensitivity_at_specificity(
     *,
     specificity: float,
     level: float,
-    seed: int,
-    resamples: int = 2000,
+    resamples: Resamples,
 ) -> Quantity:
     """Largest sensitivity of a rule `score >= threshold` whose specificity is at least the target.
 
@@ -34,7 +33,7 @@ def sensitivity_at_specificity(
         scores: Higher means more likely positive.
         clusters: Patient code of each image, from 0.
         specificity: The target.
-        seed: Of the bootstrap.
+        resamples: Of the patients.
 
     Returns:
         A quantity with `threshold` (None when only calling nobody reaches the target) and `reached`.
@@ -49,7 +48,7 @@ def sensitivity_at_specificity(
         clusters,
         target=specificity,
         level=level,
-        resamples=_resamples(clusters, seed, resamples),
+        resamples=resamples,
         names=("positive", "negative"),
     )
     threshold = _threshold(np.asarray(scores, dtype=float), is_positive, specificity)
@@ -64,8 +63,7 @@ def specificity_at_sensitivity(
     *,
     sensitivity: float,
     level: float,
-    seed: int,
-    resamples: int = 2000,
+    resamples: Resamples,
 ) -> Quantity:
     """Largest specificity of a rule `score >= threshold` whose sensitivity is at least the target.
 
@@ -79,7 +77,7 @@ def specificity_at_sensitivity(
         clusters,
         target=sensitivity,
         level=level,
-        resamples=_resamples(clusters, seed, resamples),
+        resamples=resamples,
         names=("negative", "positive"),
     )
     value["method"] = f"specificity at sensitivity {sensitivity:g}, {value['method']}"
@@ -169,7 +167,3 @@ def _with_threshold(
         held = np.asarray(scores, dtype=float)[is_held]
         reached = float(np.mean(held < threshold if below else held >= threshold))
     return {**value, "threshold": threshold, "reached": reached}
-
-
-def _resamples(clusters: np.ndarray, seed: int, count: int) -> Resamples:
-    return Resamples(int(clusters.max()) + 1 if len(clusters) else 0, seed, count)

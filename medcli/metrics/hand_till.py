@@ -1,12 +1,12 @@
-"""AUCs of several classes: every pair of classes (Hand and Till), and each class against the rest."""
+"""AUCs of several classes: every pair of classes (Hand and Till), and classes weighted by prevalence."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
-from medcli.metrics.discrimination import auc_quantity, macro_auc
+from medcli.metrics.discrimination import macro_auc
 from medcli.metrics.roc import RocComponents, roc_components
 from medcli.quantity import Quantity
 
@@ -25,22 +25,14 @@ def hand_till_auc(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray, 
     Reference: Hand & Till, Machine Learning 2001; 45:171.
     """
     present, num_clusters = np.unique(labels), _length(clusters)
-    components: list[RocComponents | None] = []
-    for first in present:
-        for second in present:
-            if first == second:
-                continue
-            rows = (labels == first) | (labels == second)
-            components.append(
-                roc_components(
-                    labels[rows] == first, scores[rows, first], clusters[rows], num_clusters=num_clusters
-                )
-            )
-    value = macro_auc(components, n=len(labels), n_clusters=len(np.unique(clusters)), level=level)
-    missing = scores.shape[1] - len(present)
-    value["method"] = (
-        f"Hand-Till, {len(components)} pairs of classes, DeLong components by patient, logit scale"
+    value = macro_auc(
+        _pairs(labels, scores, clusters, present=present, num_clusters=num_clusters),
+        n=len(labels),
+        n_clusters=len(np.unique(clusters)),
+        level=level,
+        name="Hand-Till mean over pairs of classes",
     )
+    missing = scores.shape[1] - len(present)
     if value["estimate"] is None:
         value["reason"] = "fewer than two classes have a case"
     if missing:
@@ -48,28 +40,36 @@ def hand_till_auc(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray, 
     return value
 
 
-def one_versus_rest(
-    labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray, *, level: float
-) -> dict[str, Any]:
-    """AUC of each class against all others, their mean, and their mean weighted by prevalence.
+def _pairs(
+    labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray, *, present: np.ndarray, num_clusters: int
+) -> Iterator[RocComponents | None]:
+    for first in present:
+        for second in present:
+            if first != second:
+                rows = (labels == first) | (labels == second)
+                yield roc_components(
+                    labels[rows] == first, scores[rows, first], clusters[rows], num_clusters=num_clusters
+                )
+
+
+def weighted_auc(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray, *, level: float) -> Quantity:
+    """Mean AUC of each class against all others, weighted by how often the class occurs.
 
     Args: as of `hand_till_auc`.
-
-    Returns:
-        `classes`: a quantity each; `macro`: a quantity; `weighted`: a number, or None without a class.
     """
-    classes, components = [], []
-    for column in range(scores.shape[1]):
-        is_class = (labels == column).astype(float)
-        classes.append(auc_quantity(is_class, scores[:, column], clusters, level=level))
-        components.append(
-            roc_components(is_class, scores[:, column], clusters, num_clusters=_length(clusters))
-        )
-    macro = macro_auc(components, n=len(labels), n_clusters=len(np.unique(clusters)), level=level)
-    pairs = [(np.sum(labels == k), c.auc) for k, c in enumerate(components) if c is not None]
-    total = sum(size for size, _ in pairs)
-    weighted = float(sum(size * area for size, area in pairs) / total) if total else None
-    return {"classes": classes, "macro": macro, "weighted": weighted}
+    num_clusters, size = _length(clusters), scores.shape[1]
+    components = (
+        roc_components(labels == column, scores[:, column], clusters, num_clusters=num_clusters)
+        for column in range(size)
+    )
+    return macro_auc(
+        components,
+        n=len(labels),
+        n_clusters=len(np.unique(clusters)),
+        level=level,
+        weights=np.bincount(labels, minlength=size).tolist(),
+        name="mean, weighted by prevalence,",
+    )
 
 
 def _length(clusters: np.ndarray) -> int:

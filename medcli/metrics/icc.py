@@ -13,8 +13,7 @@ import numpy as np
 from scipy.special import fdtri
 
 from medcli.errors import DataError
-from medcli.metrics.classification import bootstrap_method
-from medcli.metrics.intervals import PatientBootstrap
+from medcli.metrics.bootstrap import Resamples, describe, percentile_interval, standard_error
 from medcli.quantity import Quantity, beside, quantity, undefined
 
 FORMS = {
@@ -25,6 +24,7 @@ FORMS = {
     "ICC(2,k)": "two-way random readers, absolute agreement, mean of the readings",
     "ICC(3,k)": "two-way fixed readers, consistency, mean of the readings",
 }
+RESAMPLES = 1000
 
 
 def icc(
@@ -60,14 +60,14 @@ def icc(
     estimate, interval = _solve(squares, form, level=level)
     se = None
     if num_clusters < n:
-        bootstrap = PatientBootstrap(num_clusters, seed=seed)
         by_patient = np.stack([np.bincount(used, column) for column in sums.T], axis=1)
 
         def statistic(totals: np.ndarray) -> np.ndarray:
             return np.array([_of_resample(total, form, readers=readers) for total in totals])
 
-        interval, se, num_defined = bootstrap.interval(by_patient, statistic, level=level)
-        method += f", {bootstrap_method(bootstrap, num_defined)}"
+        drawn = statistic(Resamples(num_clusters, seed, RESAMPLES).sums(by_patient))
+        interval, se = percentile_interval(drawn, level=level), standard_error(drawn)
+        method += f", {describe(drawn, kind='percentile')['method']}"
     value = quantity(
         estimate,
         ci=interval,

@@ -1,13 +1,12 @@
-"""Intervals: Wilson, the logit scale, Newcombe's for the AUC, and the bootstrap over patients."""
+"""Intervals: of shares (Wilson, exact), of means, on the logit scale, Newcombe's for the AUC."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import ndtri
+from scipy.special import betaincinv, ndtri
 
 from medcli.quantity import Quantity, quantity, undefined
 
@@ -31,6 +30,17 @@ def wilson(share: float, size: float, *, level: float) -> Interval:
     return low, 1.0 if share == 1 else min(1.0, center + half)
 
 
+def clopper_pearson(successes: float, size: float, *, level: float) -> Interval:
+    """Exact interval of a share, which covers at least its level and mostly more; `size` may be effective.
+
+    Reference: Clopper & Pearson, Biometrika 1934; 26:404.
+    """
+    tail, failures = (1 - level) / 2, size - successes
+    low = 0.0 if successes <= 0 else float(betaincinv(successes, failures + 1, tail))
+    high = 1.0 if failures <= 0 else float(betaincinv(successes + 1, failures, 1 - tail))
+    return low, high
+
+
 def effective_size(successes: np.ndarray, clusters: np.ndarray) -> float:
     """How many independent images carry as much about a proportion as these images of fewer patients.
 
@@ -51,21 +61,39 @@ def effective_size(successes: np.ndarray, clusters: np.ndarray) -> float:
 
 
 def proportion(
-    successes: np.ndarray, clusters: np.ndarray, *, level: float, none_reason: str = "no cases"
+    successes: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    level: float,
+    none_reason: str = "no cases",
+    exact: bool = False,
 ) -> Quantity:
-    """Share of successes with Wilson's interval, at the effective size when patients have several images."""
+    """Share of successes with its interval, at the effective size when patients have several images.
+
+    Args:
+        successes: True or False, [images].
+        clusters: Patient of each image.
+        none_reason: Why there is no share, if there are no images.
+        exact: Clopper and Pearson's interval instead of Wilson's.
+    """
     size, num_clusters = len(successes), len(np.unique(clusters))
+    name = "Clopper-Pearson" if exact else "Wilson"
     if size == 0:
-        return undefined(none_reason, method="Wilson", n=0, n_clusters=0)
+        return undefined(none_reason, method=name, n=0, n_clusters=0)
     share = float(np.mean(successes))
     effective = effective_size(np.asarray(successes, dtype=float), clusters)
     is_clustered = num_clusters < size
+    interval = (
+        clopper_pearson(share * effective, effective, level=level)
+        if exact
+        else wilson(share, effective, level=level)
+    )
     return quantity(
         share,
-        ci=wilson(share, effective, level=level),
+        ci=interval,
         level=level,
         se=math.sqrt(share * (1 - share) / effective),
-        method=f"Wilson, clustered (effective n {effective:.1f})" if is_clustered else "Wilson",
+        method=f"{name}, clustered (effective n {effective:.1f})" if is_clustered else name,
         n=size,
         n_clusters=num_clusters,
     )
@@ -123,47 +151,6 @@ def mean_value(
     return quantity(
         mean, ci=(low, mean + half), level=level, se=se, method=method, n=size, n_clusters=num_clusters
     )
-
-
-class PatientBootstrap:
-    """Resamples of patients with replacement, drawn once and shared by every quantity.
-
-    Only integer counts are resampled: sums of integers are exact, so results do not depend on the
-    number of threads.
-    """
-
-    def __init__(self, num_clusters: int, *, seed: int, resamples: int = 1000) -> None:
-        generator = np.random.Generator(np.random.PCG64(seed))
-        self.resamples = resamples
-        self._times = np.empty((resamples, num_clusters), dtype=np.uint8)
-        for row in self._times:
-            drawn = generator.integers(num_clusters, size=num_clusters)
-            row[:] = np.bincount(drawn, minlength=num_clusters)
-
-    def sums(self, counts: np.ndarray) -> np.ndarray:
-        """Totals of integer `counts` [clusters, columns] in every resample: [resamples, columns]."""
-        totals = np.empty((self.resamples, counts.shape[1]))
-        for start in range(0, self.resamples, 100):
-            totals[start : start + 100] = self._times[start : start + 100].astype(float) @ counts
-        return totals
-
-    def interval(
-        self, counts: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], *, level: float
-    ) -> tuple[Interval | None, float | None, int]:
-        """Percentile interval, standard error, and how many resamples were defined.
-
-        Args:
-            counts: Integers [clusters, columns] that the statistic is a function of the sums of.
-            statistic: From sums [resamples, columns] to values [resamples], NaN where undefined.
-        """
-        with np.errstate(invalid="ignore", divide="ignore"):
-            values = statistic(self.sums(counts))
-        values = values[np.isfinite(values)]
-        if len(values) < self.resamples / 2 or values.min() == values.max():
-            return None, None, len(values)
-        tail = (1 - level) / 2
-        low, high = np.quantile(values, [tail, 1 - tail])
-        return (float(low), float(high)), float(values.std(ddof=1)), len(values)
 
 
 def _expit(value: float) -> float:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from medcli.errors import DataError
-from medcli.metrics.classification import bootstrap_method
-from medcli.metrics.intervals import PatientBootstrap
+from medcli.metrics.bootstrap import Resamples, describe, percentile_interval, standard_error
 from medcli.quantity import Quantity, beside, quantity, undefined
 
 SCALES = ("nominal", "ordinal", "interval", "ratio")
@@ -56,14 +55,15 @@ def krippendorff_alpha(
 
     sums = np.stack([np.bincount(used, column) for column in sums.T], axis=1)
     estimate = float(statistic(sums.sum(axis=0, keepdims=True))[0])
-    bootstrap = PatientBootstrap(num_clusters, seed=seed, resamples=resamples)
-    interval, se, num_defined = bootstrap.interval(sums, statistic, level=level)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        drawn = statistic(Resamples(num_clusters, seed, resamples).sums(sums))
+    interval = percentile_interval(drawn, level=level)
     value = quantity(
         estimate,
         ci=interval,
         level=level,
-        se=se,
-        method=f"{method}, {bootstrap_method(bootstrap, num_defined)}",
+        se=standard_error(drawn),
+        method=f"{method}, {describe(drawn, kind='percentile')['method']}",
         n=n,
         n_clusters=num_clusters,
         reason=None if interval else "resamples of patients do not vary",

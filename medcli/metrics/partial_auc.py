@@ -23,9 +23,7 @@ def partial_auc(
     high: float = 1.0,
     focus: str = "specificity",
     level: float,
-    seed: int,
-    resamples: int = 2000,
-    threads: int = 1,
+    resamples: Resamples,
 ) -> Quantity:
     """Partial area, standardised so that chance is 0.5 and perfect is 1, with its raw value beside.
 
@@ -38,7 +36,7 @@ def partial_auc(
         low: Lower edge of the range of `focus`.
         high: Upper edge.
         focus: Which rate is between the edges: `specificity` or `sensitivity`.
-        seed: Of the bootstrap.
+        resamples: Of the patients.
 
     Returns:
         A quantity with `raw`, the area itself, and `range`.
@@ -54,10 +52,7 @@ def partial_auc(
         return {**none, "raw": None, "range": {"of": focus, "low": low, "high": high}}
     order = ranking(targets, scores, clusters)
     raw = partial_area(order, low=low, high=high, focus=focus)
-    drawn = Resamples(int(clusters.max()) + 1, seed, resamples)
-    values = drawn.evaluate(
-        lambda counts: _areas(order, counts, low=low, high=high, focus=focus), threads=threads
-    )
+    values = resamples.evaluate(lambda counts: _areas(order, counts, low=low, high=high, focus=focus))
     estimate = float(standardise(np.float64(raw), low=low, high=high))
     se = standard_error(standardise(values, low=low, high=high))
     interval = None if se is None else logit_bounds(estimate, se, z=normal_quantile(level))

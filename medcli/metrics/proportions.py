@@ -1,4 +1,4 @@
-"""Intervals of shares on request, and of the difference of two shares."""
+"""Jeffreys' interval of a share, and intervals of the difference of two shares."""
 
 from __future__ import annotations
 
@@ -7,20 +7,9 @@ import math
 import numpy as np
 from scipy.special import betaincinv
 
+from medcli.metrics.discrimination import one_class_reason
 from medcli.metrics.intervals import Interval, effective_size, wilson
-from medcli.quantity import Quantity, quantity, undefined
-
-
-def clopper_pearson(successes: float, size: float, *, level: float) -> Interval:
-    """Exact interval of a share, which covers at least its level and mostly more; `size` may be effective.
-
-    Reference: Clopper & Pearson, Biometrika 1934; 26:404.
-    """
-    tail = (1 - level) / 2
-    failures = size - successes
-    low = 0.0 if successes <= 0 else float(betaincinv(successes, failures + 1, tail))
-    high = 1.0 if failures <= 0 else float(betaincinv(successes + 1, failures, 1 - tail))
-    return low, high
+from medcli.quantity import Quantity, beside, quantity, undefined
 
 
 def jeffreys(successes: float, size: float, *, level: float) -> Interval:
@@ -32,32 +21,6 @@ def jeffreys(successes: float, size: float, *, level: float) -> Interval:
     low = 0.0 if successes <= 0 else float(betaincinv(successes + 0.5, failures + 0.5, tail))
     high = 1.0 if failures <= 0 else float(betaincinv(successes + 0.5, failures + 0.5, 1 - tail))
     return low, high
-
-
-def exact_proportion(
-    successes: np.ndarray, clusters: np.ndarray, *, level: float, none_reason: str = "no cases"
-) -> Quantity:
-    """Share of successes with Clopper and Pearson's interval, at the effective size of repeated patients.
-
-    Args:
-        successes: True or False, [images].
-        clusters: Patient of each image.
-    """
-    size, used = len(successes), len(np.unique(clusters))
-    if size == 0:
-        return undefined(none_reason, method="Clopper-Pearson", n=0, n_clusters=0)
-    share = float(np.mean(successes))
-    effective = effective_size(np.asarray(successes, dtype=float), clusters)
-    note = f", clustered (effective n {effective:.1f})" if used < size else ""
-    return quantity(
-        share,
-        ci=clopper_pearson(share * effective, effective, level=level),
-        level=level,
-        se=math.sqrt(share * (1 - share) / effective),
-        method="Clopper-Pearson" + note,
-        n=size,
-        n_clusters=used,
-    )
 
 
 def independent_difference(
@@ -115,3 +78,32 @@ def newcombe_difference(
     below = math.hypot(first - low_1, high_2 - second)
     above = math.hypot(high_1 - first, second - low_2)
     return max(-1.0, difference - below), min(1.0, difference + above)
+
+
+def youden_index(
+    targets: np.ndarray, is_called: np.ndarray, clusters: np.ndarray, *, level: float
+) -> Quantity:
+    """Sensitivity plus specificity less one, at a threshold that was chosen elsewhere.
+
+    It is the share of positives called less that of negatives, with the interval of such a difference; where
+    patients have images of both kinds they are taken as independent, which makes it wider.
+
+    Args:
+        targets: 1 or 0, [images], no unknowns.
+        is_called: Whether the image is called positive.
+        clusters: Patient of each image.
+
+    Reference: Youden, Cancer 1950; 3:32. Newcombe, Statistics in Medicine 1998; 17:873, method 10.
+    """
+    is_positive = np.asarray(targets) == 1
+    value = independent_difference(
+        is_called[is_positive],
+        is_called[~is_positive],
+        first_clusters=clusters[is_positive],
+        second_clusters=clusters[~is_positive],
+        level=level,
+    )
+    value["n_clusters"] = len(np.unique(clusters))
+    if value["estimate"] is None:
+        value["reason"] = one_class_reason(targets)
+    return beside(value, rule="calling at random", estimate=0)

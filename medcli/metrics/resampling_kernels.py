@@ -7,6 +7,9 @@ are integers, so the areas are the same numbers, whatever the number of threads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -15,7 +18,15 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
-@njit(nogil=True)
+def _compiled(function: Callable[..., Any]) -> Any:
+    """Machine code without the GIL, kept beside this file or in the user's cache if it can be."""
+    try:
+        return njit(nogil=True, cache=True)(function)
+    except RuntimeError:  # numba found no folder to keep it in
+        return njit(nogil=True)(function)
+
+
+@_compiled
 def draw_counts(seed: int, first: int, counts: np.ndarray) -> None:
     """Fill `counts` [resamples, patients] with how often each patient is drawn, from zeros.
 
@@ -33,7 +44,7 @@ def draw_counts(seed: int, first: int, counts: np.ndarray) -> None:
             counts[resample, drawn] += 1
 
 
-@njit(nogil=True)
+@_compiled
 def areas(owners: np.ndarray, positive: np.ndarray, is_last: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """AUC of each resample [resamples]; NaN where a class is missing.
 
@@ -61,7 +72,7 @@ def areas(owners: np.ndarray, positive: np.ndarray, is_last: np.ndarray, weights
     return result
 
 
-@njit(nogil=True)
+@_compiled
 def average_precisions(
     owners: np.ndarray, positive: np.ndarray, is_last: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
@@ -82,7 +93,7 @@ def average_precisions(
     return result
 
 
-@njit(nogil=True)
+@_compiled
 def partial_areas(
     owners: np.ndarray,
     positive: np.ndarray,
@@ -113,7 +124,7 @@ def partial_areas(
     return result
 
 
-@njit(nogil=True)
+@_compiled
 def sensitivities(
     owners: np.ndarray, positive: np.ndarray, is_last: np.ndarray, weights: np.ndarray, target: float
 ) -> np.ndarray:

@@ -24,6 +24,8 @@ class Scored:
         after: Calibrated probabilities, or None without a calibration.
         thresholds: Of each class, for the values of `decided`; `threshold` is None with a `reason`.
         clusters: Patient of each image, as a code from 0.
+        ordered: Exclusive classes are in an order, from less to more.
+        why_ranks: Why there are no probabilities, when there are none.
     """
 
     classes: list[str]
@@ -34,6 +36,8 @@ class Scored:
     after: np.ndarray | None
     thresholds: list[dict[str, Any]]
     clusters: np.ndarray
+    ordered: bool = False
+    why_ranks: str = "the scores are ranks, not probabilities"
 
     @property
     def decided(self) -> np.ndarray:

@@ -26,10 +26,10 @@ from medcli.metrics.heterogeneity import (
 )
 from medcli.metrics.influences import correlation, influences
 from medcli.metrics.intervals import proportion
+from medcli.metrics.measures import NO_PROBABILITIES
 from medcli.metrics.multiplicity import holm
 from medcli.metrics.probability import brier_quantity
 from medcli.metrics.scored import Scored
-from medcli.metrics.summary import NO_PROBABILITIES
 from medcli.quantity import Quantity, undefined
 from medcli.store.digests import derive_seed
 

@@ -34,6 +34,33 @@ METHODS = (
         "Newcombe RG. Statistics in Medicine 2006;25:559-573.",
     ),
     Method(
+        "Zou 2007",
+        "With few positive or negative patients of a label, the interval of a mean AUC squares and adds "
+        "those of the labels.",
+        "Zou GY. Psychological Methods 2007;12:399-413.",
+    ),
+    Method(
+        "Hand-Till",
+        "AUCs of pairs of classes were averaged.",
+        "Hand DJ, Till RJ. Machine Learning 2001;45:171-186.",
+    ),
+    Method(
+        "McClish",
+        "Partial areas are standardised so that chance is 0.5.",
+        "McClish DK. Medical Decision Making 1989;9:190-195.",
+    ),
+    Method(
+        "average precision",
+        "Intervals of the average precision are on the logit scale.",
+        "Boyd K, Eng KH, Page CD. ECML PKDD 2013:451-466.",
+    ),
+    Method(
+        "Zhou & Qin 2005",
+        "Sensitivity at a fixed specificity, and the reverse, have intervals from resamples of patients, "
+        "each with its own threshold.",
+        "Zhou XH, Qin G. Statistics in Medicine 2005;24:465-477.",
+    ),
+    Method(
         "Wilson",
         "Intervals of proportions are Wilson's score intervals.",
         "Wilson EB. JASA 1927;22:209-212; Newcombe RG. Statistics in Medicine 1998;17:857-872.",
@@ -55,9 +82,54 @@ METHODS = (
         "Hastie T, Tibshirani R, Friedman J. The Elements of Statistical Learning. Springer 2009, chapter 7.",
     ),
     Method(
+        "Clopper-Pearson",
+        "Intervals of proportions are exact.",
+        "Clopper CJ, Pearson ES. Biometrika 1934;26:404-413.",
+    ),
+    Method(
+        "Newcombe method 10",
+        "Youden's index has a hybrid score interval.",
+        "Newcombe RG. Statistics in Medicine 1998;17:873-890.",
+    ),
+    Method(
+        "largest Youden index",
+        "The largest Youden index over all thresholds is told without interval.",
+        "Youden WJ. Cancer 1950;3:32-35.",
+    ),
+    Method(
+        "likelihood ratio",
+        "Likelihood ratios and odds ratios have intervals on the logarithmic scale.",
+        "Simel DL, Samsa GP, Matchar DB. Journal of Clinical Epidemiology 1991;44:763-770.",
+    ),
+    Method(
+        "odds ratio",
+        "",
+        "",
+    ),
+    Method(
+        "Mercaldo 2007",
+        "Predictive values at a stated prevalence have intervals on the logit scale.",
+        "Mercaldo ND, Lau KF, Zhou XH. Statistics in Medicine 2007;26:2170-2183.",
+    ),
+    Method(
+        "Matthews correlation",
+        "Correlation of truth and call is Matthews'.",
+        "Gorodkin J. Computational Biology and Chemistry 2004;28:367-374.",
+    ),
+    Method(
+        "kappa of truth",
+        "Agreement of truth and call beyond chance is Cohen's kappa.",
+        "Cohen J. Psychological Bulletin 1968;70:213-220.",
+    ),
+    Method(
         "percentile",
         "Other intervals are percentiles of resamples of patients (bootstrap).",
         "Efron B, Tibshirani RJ. An Introduction to the Bootstrap. Chapman & Hall 1993, chapter 13.",
+    ),
+    Method(
+        "BCa",
+        "Other intervals are bias-corrected, accelerated percentiles of resamples of patients (bootstrap).",
+        "Efron B. JASA 1987;82:171-185.",
     ),
     Method(
         "normal",
@@ -125,6 +197,32 @@ METHODS = (
         "single reading.",
         "Shrout PE, Fleiss JL. Psychological Bulletin 1979;86:420-428; McGraw KO, Wong SP. Psychological "
         "Methods 1996;1:30-46.",
+    ),
+    Method(
+        "logistic recalibration",
+        "Calibration intercept and slope are of a logistic regression of the outcome on the logit of the "
+        "probability.",
+        "Van Calster B, McLernon DJ, van Smeden M, Wynants L, Steyerberg EW. BMC Medicine 2019;17:230.",
+    ),
+    Method(
+        "observed/expected",
+        "The ratio of observed to expected events has an interval on the logarithmic scale.",
+        "Debray TPA et al. BMJ 2017;356:i6460.",
+    ),
+    Method(
+        "scaled Brier",
+        "The Brier score is also scaled by that of the prevalence.",
+        "Steyerberg EW et al. Epidemiology 2010;21:128-138.",
+    ),
+    Method(
+        "ICI, loess",
+        "The integrated calibration index is the mean distance of the probabilities from a loess curve.",
+        "Austin PC, Steyerberg EW. Statistics in Medicine 2019;38:4051-4065.",
+    ),
+    Method(
+        "CORP",
+        "The Brier score is decomposed by isotonic regression (CORP).",
+        "Dimitriadis T, Gneiting T, Jordan AI. PNAS 2021;118:e2016191118.",
     ),
 )
 """In the order in which a paper tells them. A test holds that every result's method is found here."""

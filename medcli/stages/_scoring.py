@@ -48,6 +48,8 @@ def score(predictions: Predictions, manifest: Manifest) -> tuple[Scored, dict[st
         after=after,
         thresholds=points,
         clusters=patient_codes(scored_records(predictions))[1],
+        ordered=predictions.task_type == "ordinal",
+        why_ranks=f"the scores are ranks: {predictions.header.get('score_reason') or 'declared so'}",
     )
     return scored, {"source": origin, "rule": points[0]["rule"] if points else None}
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from medcli.config import EvaluateConfig, LabelPolicy
-from medcli.errors import UsageError, at
+from medcli.errors import at
 from medcli.metrics.curves import class_curves
+from medcli.metrics.gates import check_gates, check_labels, parse_gate
 from medcli.metrics.optimism import optimism
 from medcli.metrics.patients import patient_codes
 from medcli.metrics.scored import Scored
@@ -21,9 +22,10 @@ from medcli.stages._prediction_sets import set_measures
 from medcli.stages._predictions import load_source, open_predictions, predictions_of
 from medcli.stages._readers import readers_section
 from medcli.stages._scoring import score, scored_records
+from medcli.stages._settings import measure_settings
 from medcli.stages._subgroups import subgroup_section
+from medcli.stages._warnings import Evidence, warnings
 from medcli.store.atomic import check_creatable, locked, prepare_folder, write_bytes
-from medcli.store.digests import derive_seed
 from medcli.store.manifest import Manifest, load
 from medcli.store.predictions import Predictions
 from medcli.store.references import Reference, display, reference, verify
@@ -36,13 +38,10 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
     """Add the section `evaluation` and write report, figures and `evaluation.json` into a folder.
 
     Raises:
-        UsageError: If level or bins are outside their range.
+        UsageError: If an option is outside its range, or names a measure or class that is not there.
         DataError: If the part has no predictions, or the calibration belongs to other classes or models.
     """
-    if not 0 < config.level < 1:
-        raise UsageError(f"the confidence level is {config.level}, it must be between 0 and 1")
-    if config.bins < 1:
-        raise UsageError(f"the number of bins is {config.bins}, it must be at least 1")
+    gates = [parse_gate(text) for text in config.require]
     manifest = load_source(config.source, config, part=config.part.value)
     if config.calibration is not None:
         manifest.calibration = load(str(config.calibration)).require("calibration", made_by="calibrate")
@@ -51,6 +50,8 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
     check_creatable(config.output)
     is_sweep = config.label_policy is LabelPolicy.sweep
     predictions = open_predictions(ref, policy=LabelPolicy.stored if is_sweep else config.label_policy)
+    check_labels(gates, predictions.classes)
+    settings = measure_settings(config, classes=predictions.classes, part=predictions.part)
     with at(display(Path(ref["path"]))):
         scored, thresholds = score(predictions, manifest)
     with progress.task("evaluate", 3) as step:
@@ -61,9 +62,17 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
             config.subgroup,
             level=config.level,
             num_bins=config.bins,
-            seed=derive_seed("medcli evaluate", predictions.part),
+            seed=settings.seed,
         )
-        section = _section(scored, predictions, manifest=manifest, thresholds=thresholds, config=config)
+        section = _facts(scored, predictions, manifest=manifest, thresholds=thresholds, config=config)
+        section |= summarize(scored, settings)
+        section["optimism"] = optimism(scored.thresholds, section["classes"])
+        section |= _sets(scored, manifest.calibration, level=config.level)
+        section["curves"] = class_curves(scored, level=config.level, seed=settings.seed)
+        section["errors"] = worst_errors(scored, [record["id"] for record in scored_records(predictions)])
+        section["flags"] = warnings(Evidence(section, scored, predictions, manifest))
+        if gates:
+            section["requirements"] = check_gates(gates, section)
         if is_sweep:
             section["policies"] = sweep_policies(predictions, level=config.level)
             section["flags"] += moved_by_policy(section["policies"])
@@ -87,7 +96,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
     return manifest
 
 
-def _section(
+def _facts(
     scored: Scored,
     predictions: Predictions,
     *,
@@ -95,16 +104,17 @@ def _section(
     thresholds: dict[str, Any],
     config: EvaluateConfig,
 ) -> dict[str, Any]:
+    """What was evaluated, and how."""
     unit, _ = patient_codes(predictions.records)
     calibration = manifest.calibration
-    seed = derive_seed("medcli evaluate", predictions.part)
-    summary = summarize(scored, level=config.level, num_bins=config.bins, seed=seed)
     return {
         "medcli": EVALUATION_VERSION,
         "task": {"type": predictions.task_type, "classes": predictions.classes},
         "part": predictions.part,
         "level": config.level,
         "bins": config.bins,
+        "resamples": config.resamples,
+        "fixed_rate": config.fixed_rate,
         "unit": unit,
         "n": len(scored.targets),
         "n_missing": len(predictions.records) - len(scored.targets),
@@ -115,12 +125,6 @@ def _section(
         "exclusive": scored.exclusive,
         "calibration": None if calibration is None else {name: calibration[name] for name in CALIBRATION},
         "thresholds": thresholds,
-        "optimism": optimism(scored.thresholds, summary["classes"]),
-        "flags": _flags(scored, predictions, manifest=manifest, thresholds=thresholds),
-        **summary,
-        **_sets(scored, calibration, level=config.level),
-        "curves": class_curves(scored, level=config.level, seed=seed),
-        "errors": worst_errors(scored, [record["id"] for record in scored_records(predictions)]),
     }
 
 
@@ -128,34 +132,6 @@ def _sets(scored: Scored, calibration: dict[str, Any] | None, *, level: float) -
     """Whether prediction sets keep their promise; nothing when there are none."""
     fitted = (calibration or {}).get("prediction_sets")
     return {"prediction_sets": set_measures(fitted, scored, level=level)} if fitted else {}
-
-
-def _flags(
-    scored: Scored, predictions: Predictions, *, manifest: Manifest, thresholds: dict[str, Any]
-) -> list[str]:
-    flags = []
-    if predictions.part == "val" and thresholds["source"] != "default":
-        flags.append("these numbers are optimistic: thresholds were chosen on the same images")
-    if predictions.part == "train":
-        flags.append("these numbers are optimistic: the model was trained on the same images")
-    if predictions.part == "all" and manifest.splits is not None:
-        ids = {record["id"] for record in predictions.records}
-        if seen := len(ids.intersection(manifest.splits["parts"].get("train", ()))):
-            flags.append(
-                f"these numbers are optimistic: {seen} of {len(ids)} images are in the training part"
-            )
-    if thresholds["source"] == "val":
-        flags.append("no calibration: thresholds were chosen by Youden's rule on the val predictions")
-    if thresholds["source"] == "default" and predictions.score_kind != "rank":
-        call = "the most likely class and 0.5" if scored.exclusive else "0.5"
-        flags.append(f"no calibration and no val predictions: the threshold is {call}, chosen on nothing")
-    if predictions.score_kind == "rank":
-        why = predictions.header.get("score_reason") or "they were declared so"
-        flags.append(f"the scores are ranks ({why}): calibration, Brier score and log loss are undefined")
-    dropped = len(predictions.records) - len(scored.targets)
-    if dropped:
-        flags.append(f"{dropped} images without a known class were left out")
-    return flags
 
 
 def _render(section: dict[str, Any], manifest: Manifest, *, step: Any) -> dict[str, bytes]:

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medcli.metrics import bootstrap
 from medcli.metrics.average_precision import average_precision
 from medcli.metrics.bootstrap import (
+    PatientSums,
     Resamples,
     bca_interval,
     bootstrap_aucs,
@@ -23,6 +25,7 @@ from medcli.metrics.fixed_rates import sensitivity_at_specificity
 from medcli.metrics.partial_auc import partial_area
 from medcli.metrics.resampling_kernels import average_precisions, partial_areas, sensitivities
 from medcli.metrics.roc import auc
+from medcli.metrics.settings import Settings
 from tests.metrics.oracles import codes, expected, numbers, table
 
 
@@ -61,7 +64,7 @@ def test_a_walk_with_weights_is_scoring_the_drawn_images_anew(cohort, seed):
             )
             found, positives = sensitivities(*arguments, row, 0.7)[0]
             once = sensitivity_at_specificity(
-                y, s, np.zeros(len(y), dtype=int), specificity=0.7, level=0.95, seed=0, resamples=2
+                y, s, np.zeros(len(y), dtype=int), specificity=0.7, level=0.95, resamples=Resamples(1, 0, 2)
             )
             assert found / positives == pytest.approx(once["estimate"])
         if y.any():
@@ -143,3 +146,28 @@ def test_resamples_without_variation_give_no_interval():
     assert percentile_interval(np.full(50, 0.5), level=0.95) is None
     assert defined(np.append(np.full(60, np.nan), np.arange(40))) is None
     assert bca_interval(np.full(50, 0.5), 0.5, influences=np.zeros(3), level=0.95) is None
+
+
+def test_sums_resample_patients_and_repeat_with_their_seed():
+    counts = np.stack([np.repeat([0, 3], 20), np.full(40, 3)], axis=1)
+    settings = Settings(level=0.95, num_bins=15, seed=0, resamples=1000)
+
+    def share(seed):
+        sums = PatientSums(counts, Resamples(40, seed, 1000), n=120, n_clusters=40)
+        return sums.quantity(
+            lambda rows: rows[:, 0] / rows[:, 1], name="share", settings=settings, none_reason="none"
+        )
+
+    assert share(7) == share(7)
+    assert share(7)["se"] != share(8)["se"]
+    # 40 patients, half of them yes: the standard error is that of 40 draws, not of 120 images.
+    assert share(7)["se"] == pytest.approx(np.sqrt(0.25 / 40), rel=0.1)
+    assert share(7)["method"] == "share, bootstrap over patients, percentile, 1000 resamples"
+    assert share(7)["defined"] == 1000
+
+
+def test_kept_draws_are_those_drawn_block_by_block(monkeypatch):
+    values = np.arange(60.0).reshape(30, 2)
+    kept = Resamples(30, 5, 40).sums(values)
+    monkeypatch.setattr(bootstrap, "_MOST_KEPT", 0)
+    assert (Resamples(30, 5, 40).sums(values) == kept).all()

@@ -7,15 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medcli.metrics.classification import (
-    balanced_accuracy,
-    confusion_matrix,
-    count_calls,
-    f1_quantity,
-    rates_at_threshold,
-)
-from medcli.metrics.intervals import PatientBootstrap, effective_size, mean_value, proportion, wilson
-from tests.metrics.oracles import expected, numbers, table
+from medcli.metrics.classification import count_calls, rates_at_threshold
+from medcli.metrics.intervals import effective_size, mean_value, proportion, wilson
+from tests.metrics.oracles import expected
 
 PROPORTIONS = expected("05_proportion_ci")["single"]
 
@@ -69,69 +63,6 @@ def test_rates_and_their_baselines():
     assert count_calls(targets, is_called) == {
         "true_positives": 2, "false_positives": 1, "false_negatives": 1, "true_negatives": 4,
     }  # fmt: skip
-
-
-def test_multilabel_counts_and_f1_agree_with_r():
-    data, wanted = table("21_multilabel_nan"), expected("21_multilabel_nan")["per_label"]
-    bootstrap = PatientBootstrap(150, seed=1, resamples=200)
-    for name, label in wanted.items():
-        targets, scores = numbers(data[name]), numbers(data[f"prob_{name}"])
-        rows = np.flatnonzero(~np.isnan(targets))
-        is_called = scores[rows] >= 0.5
-        counts = count_calls(targets[rows], is_called)
-        assert list(counts.values()) == [label["tp"], label["fp"], label["fn"], label["tn"]]
-        found = f1_quantity(targets[rows], is_called, rows, bootstrap=bootstrap, num_clusters=150, level=0.95)
-        assert found["estimate"] == pytest.approx(label["f1"], rel=1e-9)
-        assert (found["ci"] is None) == (label["f1"] == 0)
-        if found["ci"]:
-            assert found["ci"][0] < found["estimate"] < found["ci"][1]
-            always_yes = 2 * label["n_pos"] / (label["n_pos"] + label["n_labelled"])
-            assert found["baseline"]["estimate"] == pytest.approx(always_yes)
-
-
-def test_f1_with_nothing_to_find_and_nothing_called():
-    bootstrap = PatientBootstrap(3, seed=0, resamples=50)
-    none = np.zeros(3)
-    found = f1_quantity(
-        none, none.astype(bool), np.arange(3), bootstrap=bootstrap, num_clusters=3, level=0.95
-    )
-    assert found["estimate"] is None
-    assert found["reason"] == "no positive case and none called"
-
-
-def test_multiclass_agrees_with_r():
-    data, wanted = table("20_multiclass"), expected("20_multiclass")
-    labels = numbers(data["y"]).astype(int)
-    logits = np.stack([numbers(data[f"logit_{k}"]) for k in range(4)], axis=1)
-    calls = logits.argmax(axis=1)
-    counts = confusion_matrix(labels, calls, num_classes=4)
-    assert counts.tolist() == wanted["confusion_rows_true"]
-    bootstrap = PatientBootstrap(240, seed=2, resamples=200)
-    clusters = np.arange(240)
-    found = balanced_accuracy(
-        labels, calls, clusters, num_classes=4, bootstrap=bootstrap, num_clusters=240, level=0.95
-    )
-    assert found["estimate"] == pytest.approx(wanted["balanced_accuracy"], rel=1e-9)
-    assert found["ci"][0] < found["estimate"] < found["ci"][1]
-    assert proportion(calls == labels, clusters, level=0.95)["estimate"] == wanted["accuracy"]
-    for label in range(4):
-        rates = rates_at_threshold((labels == label).astype(float), calls == label, clusters, level=0.95)
-        assert rates["sensitivity"]["estimate"] == pytest.approx(wanted["recall"][label], rel=1e-9)
-        assert rates["ppv"]["estimate"] == pytest.approx(wanted["precision"][label], rel=1e-9)
-
-
-def test_bootstrap_resamples_patients_and_repeats_with_its_seed():
-    counts = np.stack([np.repeat([0, 3], 20), np.full(40, 3)], axis=1)
-
-    def share(sums):
-        return sums[:, 0] / sums[:, 1]
-
-    first = PatientBootstrap(40, seed=7).interval(counts, share, level=0.95)
-    assert first == PatientBootstrap(40, seed=7).interval(counts, share, level=0.95)
-    assert first != PatientBootstrap(40, seed=8).interval(counts, share, level=0.95)
-    # 40 patients, half of them yes: the standard error is that of 40 draws, not of 120 images.
-    assert first[1] == pytest.approx(np.sqrt(0.25 / 40), rel=0.1)
-    assert first[2] == 1000
 
 
 def test_mean_over_patients():

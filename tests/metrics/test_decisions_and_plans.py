@@ -1,25 +1,15 @@
-"""Net benefit, several classes, sample sizes: by hand, against R, and against the intervals they plan."""
+"""Net benefit and sample sizes: by hand, against R, and against the intervals they plan."""
 
 from __future__ import annotations
-
-import functools
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import expit, softmax
+from scipy.special import expit
 
 from medcli.errors import DataError
-from medcli.metrics.confusion_statistics import (
-    f1_of_tables,
-    kappa_of_tables,
-    matthews_correlation,
-    table_quantity,
-    top_k_accuracy,
-)
 from medcli.metrics.decision_curve import decision_curve, net_benefit, net_benefit_difference
-from medcli.metrics.hand_till import hand_till_auc, one_versus_rest
 from medcli.metrics.intervals import newcombe_auc, wilson
 from medcli.metrics.sample_size import (
     auc_sample_size,
@@ -32,95 +22,6 @@ from medcli.metrics.sample_size import (
     proportion_sample_size,
     with_clusters,
 )
-from tests.metrics.oracles import expected, numbers, table
-
-
-def multiclass():
-    data = table("20_multiclass")
-    logits = np.stack([numbers(data[f"logit_{k}"]) for k in range(4)], axis=1)
-    return numbers(data["y"]).astype(int), softmax(logits, axis=1), np.arange(240), expected("20_multiclass")
-
-
-def test_areas_of_several_classes_agree_with_proc():
-    labels, scores, patients, wanted = multiclass()
-    found = hand_till_auc(labels, scores, patients, level=0.95)
-    assert found["estimate"] == pytest.approx(wanted["auc_hand_till_pROC"], rel=1e-9)
-    assert found["ci"][0] < found["estimate"] < found["ci"][1]
-    each = one_versus_rest(labels, scores, patients, level=0.95)
-    assert [value["estimate"] for value in each["classes"]] == pytest.approx(wanted["auc_ovr"], rel=1e-9)
-    assert [value["se"] for value in each["classes"]] == pytest.approx(wanted["auc_ovr_se_delong"], rel=1e-9)
-    assert each["macro"]["estimate"] == pytest.approx(wanted["auc_ovr_macro"], rel=1e-9)
-    assert each["weighted"] == pytest.approx(wanted["auc_ovr_weighted"], rel=1e-9)
-
-
-def test_two_classes_of_hand_and_till_are_the_plain_area():
-    generator = np.random.default_rng(3)
-    labels, score = generator.integers(0, 2, 90), generator.normal(size=90)
-    scores = np.stack([-score, score + labels], axis=1)
-    scores[:, 0] = -scores[:, 1]
-    found = hand_till_auc(labels, scores, np.arange(90), level=0.95)
-    each = one_versus_rest(labels, scores, np.arange(90), level=0.95)
-    assert found["estimate"] == pytest.approx(each["classes"][1]["estimate"])
-    # Only the factors n / (n - 1) differ: both classes are positives of one pair, negatives of the other.
-    assert found["se"] == pytest.approx(each["classes"][1]["se"], rel=0.01)
-
-
-def test_classes_that_do_not_occur_are_left_out_and_said():
-    labels, scores, patients, _ = multiclass()
-    kept = labels < 2
-    found = hand_till_auc(labels[kept], scores[kept], patients[kept], level=0.95)
-    assert found["flags"] == ["2 of 4 classes do not occur"]
-    none = hand_till_auc(labels[labels == 1], scores[labels == 1], patients[labels == 1], level=0.95)
-    assert none["estimate"] is None
-    assert none["reason"] == "fewer than two classes have a case"
-
-
-@pytest.mark.parametrize(
-    ("statistic", "key"),
-    [
-        (matthews_correlation, "mcc_gorodkin"),
-        (kappa_of_tables, "cohen_kappa"),
-        (functools.partial(kappa_of_tables, weights="quadratic"), "quadratic_kappa"),
-        (f1_of_tables, "macro_f1"),
-        (functools.partial(f1_of_tables, average="weighted"), "weighted_f1"),
-        (functools.partial(f1_of_tables, average="micro"), "micro_f1"),
-    ],
-)
-def test_tables_agree_with_r(statistic, key):
-    labels, scores, patients, wanted = multiclass()
-    found = table_quantity(
-        labels,
-        scores.argmax(axis=1),
-        patients,
-        num_classes=4,
-        statistic=statistic,
-        name=key,
-        level=0.95,
-        seed=1,
-        resamples=200,
-    )
-    assert found["estimate"] == pytest.approx(wanted[key], rel=1e-9)
-    assert found["ci"][0] < found["estimate"] < found["ci"][1]
-
-
-def test_tables_without_variation_are_null():
-    options = {"num_classes": 2, "name": "MCC", "level": 0.95, "seed": 1, "statistic": matthews_correlation}
-    none = table_quantity(np.ones(4, dtype=int), np.array([0, 1, 0, 1]), np.arange(4), **options)
-    assert none["estimate"] is None
-    assert none["reason"] == "truth or calls are all alike"
-    empty = np.zeros(0, dtype=int)
-    assert table_quantity(empty, empty, empty, **options)["reason"] == "no known label"
-
-
-def test_top_k_agrees_with_r_and_takes_the_first_of_equals():
-    labels, scores, patients, wanted = multiclass()
-    found = top_k_accuracy(labels, scores, patients, k=2, level=0.95)
-    assert found["estimate"] == pytest.approx(wanted["top2_accuracy"], rel=1e-9)
-    assert top_k_accuracy(labels, scores, patients, k=4, level=0.95)["estimate"] == 1
-    flat = top_k_accuracy(np.array([0, 1, 2]), np.ones((3, 3)), np.arange(3), k=1, level=0.95)
-    assert flat["estimate"] == pytest.approx(1 / 3)
-    with pytest.raises(DataError, match="top-5"):
-        top_k_accuracy(labels, scores, patients, k=5, level=0.95)
 
 
 def cohort():

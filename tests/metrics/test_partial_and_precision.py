@@ -15,11 +15,13 @@ from medcli.metrics.average_precision import (
     precision_recall_curve,
     trapezoid_precision_area,
 )
-from medcli.metrics.bootstrap import ranking
+from medcli.metrics.bootstrap import Resamples, ranking
 from medcli.metrics.fixed_rates import sensitivity_at_specificity, specificity_at_sensitivity
 from medcli.metrics.partial_auc import partial_area, partial_auc
 from medcli.metrics.roc import auc
 from tests.metrics.oracles import codes, expected, numbers, table
+
+FEW = Resamples(3, 1, 20)
 
 
 def asah(marker="s100b"):
@@ -37,7 +39,9 @@ def asah(marker="s100b"):
 )
 def test_partial_area_agrees_with_proc(key, low, high, focus):
     wanted = expected("01_asah_roc")["partial_auc_s100b"]
-    found = partial_auc(*asah(), low=low, high=high, focus=focus, level=0.95, seed=1, resamples=200)
+    found = partial_auc(
+        *asah(), low=low, high=high, focus=focus, level=0.95, resamples=Resamples(113, 1, 200)
+    )
     assert found["raw"] == pytest.approx(wanted[f"{key}_raw"], rel=1e-9)
     if f"{key}_mcclish" in wanted:
         assert found["estimate"] == pytest.approx(wanted[f"{key}_mcclish"], rel=1e-9)
@@ -63,8 +67,8 @@ def test_bad_ranges_are_refused_and_one_class_is_null():
     targets, scores, patients = asah()
     for low, high, focus in ((0.9, 0.9, "specificity"), (0.9, 1.1, "sensitivity"), (0.8, 1, "recall")):
         with pytest.raises(DataError):
-            partial_auc(targets, scores, patients, low=low, high=high, focus=focus, level=0.95, seed=1)
-    none = partial_auc(np.ones(3), np.arange(3), np.arange(3), low=0.9, level=0.95, seed=1)
+            partial_auc(targets, scores, patients, low=low, high=high, focus=focus, level=0.95, resamples=FEW)
+    none = partial_auc(np.ones(3), np.arange(3), np.arange(3), low=0.9, level=0.95, resamples=FEW)
     assert none["estimate"] is None
     assert none["raw"] is None
     assert none["reason"] == "no negative case"
@@ -85,7 +89,7 @@ def precision_case(name):
 def test_precision_areas_agree_with_other_software(name):
     wanted = expected("27_pr_auc")["cases"][name]
     targets, scores = precision_case(name)
-    found = average_precision_quantity(targets, scores, np.arange(len(targets)), level=0.95)
+    found = average_precision_quantity(targets, scores, np.arange(len(targets)), level=0.95, resamples=FEW)
     assert found["estimate"] == pytest.approx(wanted["average_precision"], rel=1e-9)
     assert found["baseline"]["estimate"] == pytest.approx(wanted["baseline_prevalence"], rel=1e-9)
     assert trapezoid_precision_area(targets, scores) == pytest.approx(wanted["trapezoid_pr_auc"], rel=1e-9)
@@ -112,8 +116,9 @@ def test_average_precision_of_labels_agrees_with_r():
 def test_average_precision_of_repeated_patients_is_resampled():
     data = table("03_syn_clustered_two_models")
     targets, scores = numbers(data["y"]), numbers(data["prob_a"])
-    alone = average_precision_quantity(targets, scores, np.arange(367), level=0.95)
-    together = average_precision_quantity(targets, scores, codes(data["patient_id"]), level=0.95, seed=4)
+    alone = average_precision_quantity(targets, scores, np.arange(367), level=0.95, resamples=FEW)
+    patients = codes(data["patient_id"])
+    together = average_precision_quantity(targets, scores, patients, level=0.95, resamples=Resamples(160, 4))
     assert together["estimate"] == alone["estimate"]
     assert "bootstrap over patients" in together["method"]
     assert together["ci"][0] < together["estimate"] < together["ci"][1]
@@ -131,14 +136,14 @@ def test_curve_under_at_least_threshold():
 @pytest.mark.parametrize("marker", ["s100b", "wfns"])
 def test_fixed_rates_are_step_rules(marker):
     targets, scores, patients = asah(marker)
-    every = expected("01_asah_roc")
+    every, options = expected("01_asah_roc"), {"level": 0.95, "resamples": Resamples(113, 3, 200)}
     for function, name, key in (
         (sensitivity_at_specificity, "specificity", f"sens_at_spec_{marker}"),
         (specificity_at_sensitivity, "sensitivity", f"spec_at_sens_{marker}"),
     ):
         block = every.get(key, {"targets": [], "empirical_step": []})
         for target, point in zip(block["targets"], block["empirical_step"], strict=True):
-            found = function(targets, scores, patients, **{name: target}, level=0.95, seed=3, resamples=200)
+            found = function(targets, scores, patients, **{name: target}, **options)
             own = "sensitivity" if name == "specificity" else "specificity"
             assert found["estimate"] == pytest.approx(point[own], rel=1e-9)
             assert found["reached"] == pytest.approx(point[name], rel=1e-9)
@@ -154,7 +159,7 @@ def test_fixed_rates_are_the_best_of_every_threshold(seed, target):
     targets[:2] = 0, 1
     tried = np.append(np.unique(scores), np.inf)
     pairs = [((scores >= t)[targets == 1].mean(), (scores < t)[targets == 0].mean()) for t in tried]
-    options = {"level": 0.9, "seed": seed, "resamples": 20}
+    options = {"level": 0.9, "resamples": Resamples(20, seed, 20)}
     one = sensitivity_at_specificity(targets, scores, np.arange(20), specificity=target, **options)
     assert one["estimate"] == pytest.approx(max(a for a, b in pairs if b >= target - 1e-12))
     other = specificity_at_sensitivity(targets, scores, np.arange(20), sensitivity=target, **options)
@@ -167,6 +172,6 @@ def test_fixed_rates_are_the_best_of_every_threshold(seed, target):
 def test_fixed_rates_of_one_class_are_null(function, targets):
     name = function.__name__.split("_")[-1]
     size = np.arange(len(targets))
-    found = function(np.array(targets), size, size, **{name: 0.9}, level=0.95, seed=0)
+    found = function(np.array(targets), size, size, **{name: 0.9}, level=0.95, resamples=FEW)
     assert found["estimate"] is None
     assert found["reason"]

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from medcli.errors import DataError
+from medcli.metrics.intervals import clopper_pearson, proportion
 from medcli.metrics.predictive_values import likelihood_ratios, predictive_values_at
 from medcli.metrics.proportions import (
-    clopper_pearson,
-    exact_proportion,
     independent_difference,
     jeffreys,
     newcombe_difference,
@@ -28,7 +27,7 @@ def test_exact_intervals_agree_with_r(case):
     x, n = case["x"], case["n"]
     assert clopper_pearson(x, n, level=0.95) == pytest.approx(case["clopper_pearson95"], rel=1e-9, abs=1e-12)
     assert jeffreys(x, n, level=0.95) == pytest.approx(case["jeffreys95"], rel=1e-9, abs=1e-12)
-    found = exact_proportion(outcomes(x, n), np.arange(n), level=0.95)
+    found = proportion(outcomes(x, n), np.arange(n), level=0.95, exact=True)
     assert found["ci"] == pytest.approx(case["clopper_pearson95"], rel=1e-9, abs=1e-12)
 
 
@@ -58,7 +57,7 @@ def test_differences_agree_with_newcombe(case):
 
 
 def test_no_cases_is_null():
-    none = exact_proportion(np.zeros(0, dtype=bool), np.zeros(0, dtype=int), level=0.95)
+    none = proportion(np.zeros(0, dtype=bool), np.zeros(0, dtype=int), level=0.95, exact=True)
     assert (none["estimate"], none["reason"]) == (None, "no cases")
     empty = np.zeros(0)
     found = independent_difference(
