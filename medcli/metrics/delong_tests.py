@@ -118,7 +118,7 @@ def global_delong_test(components: Sequence[RocComponents]) -> TestResult:
 
     Reference: DeLong, DeLong & Clarke-Pearson, Biometrics 1988, section 3.
     """
-    name = f"DeLong, {len(components)} AUCs"
+    name = f"DeLong, global, {len(components)} AUCs"
     if len(components) < 2:
         return hypothesis_test(name, statistic=None, p=None, reason="there is nothing to compare with")
     if not all(part.has_variance for part in components):

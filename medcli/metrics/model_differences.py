@@ -66,7 +66,7 @@ def compare_label(
     """AUCs of one label, their global test, and the differences of measures for each pair of models.
 
     Returns:
-        `auc` (one quantity a model), `global` (a test; of two models the pair says it) and `pairs`:
+        `aucs` (one quantity a model), `global` (a test; of two models the pair says it) and `pairs`:
         `first`, `second` (numbers of the models) and `differences` by measure.
     """
     length = setting.resamples.num_clusters
@@ -83,7 +83,7 @@ def compare_label(
         pairs.append({"first": a, "second": b, "differences": differences})
     known = [part for part in parts if part is not None]
     is_tested = setting.is_paired and len(models) > 2 and len(known) == len(models)
-    return {"auc": aucs, "global": global_delong_test(known) if is_tested else None, "pairs": pairs}
+    return {"aucs": aucs, "global": global_delong_test(known) if is_tested else None, "pairs": pairs}
 
 
 def compare_macro(models: list[list[LabelScores]], setting: Setting) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import textwrap
 from typing import Any
 
 from medcli.reporting.tables import Row, text_table
-from medcli.reporting.words import count, number, printable, shorten, with_interval
+from medcli.reporting.words import count, number, p_value, printable, shorten, with_interval
 
 
 def comparison_table(document: dict[str, Any], width: int = 80) -> str:
@@ -25,13 +25,13 @@ def _models(document: dict[str, Any], *, width: int) -> str:
     unit, used = document["unit"], document["n_clusters"]
     what = "the same images" if document["pairing"] == "paired" else "different images"
     title = f"{len(document['models'])} sources on {what}, {count(used, unit)} in all"
-    header = ["source", "part", " images", f" {unit}s", "calibration", "thresholds"]
+    header = ["source", "part", " images", " patients", "calibration", "thresholds"]
     rows = [
         [
             m["name"],
             m["part"],
             str(m["n"]),
-            str(m["n_clusters"]),
+            str(m["n_clusters"]) if unit != "image" else "–",
             str(m["calibration"] or "–"),
             m["thresholds"]["source"],
         ]
@@ -52,15 +52,17 @@ def _pair(document: dict[str, Any], position: int, pair: dict[str, Any], *, widt
         rows.append(
             [
                 label["class"],
-                " / ".join(number(label["auc"][pair[side]]["estimate"]) for side in ("first", "second")),
+                " / ".join(
+                    number(label["models"][pair[side]]["auc"]["estimate"]) for side in ("first", "second")
+                ),
                 _signed(auc),
-                number(test.get("p")),
-                number(test.get("p_holm")),
+                p_value(test.get("p")),
+                p_value(test.get("p_holm")),
                 _verdict(found) if document["measure"] == "auc" else "",
             ]
         )
     macro = pair["differences"]["macro_auc"]
-    rows.append(["mean of labels", "", _signed(macro), number((macro.get("test") or {}).get("p")), "", ""])
+    rows.append(["mean of labels", "", _signed(macro), p_value((macro.get("test") or {}).get("p")), "", ""])
     lines.append(text_table(["class", " AUCs", " difference", " p", " Holm", "verdict"], rows, width=width))
     if document["measure"] != "auc":
         lines += ["", _deciding(document, position, width=width)]
@@ -79,8 +81,8 @@ def _deciding(document: dict[str, Any], position: int, *, width: int) -> str:
             [
                 label["class"],
                 _signed(value),
-                number(test.get("p")),
-                number(test.get("p_holm")),
+                p_value(test.get("p")),
+                p_value(test.get("p_holm")),
                 _verdict(found),
             ]
         )
@@ -98,7 +100,7 @@ def _global(document: dict[str, Any], *, width: int) -> str:
     for label in document["labels"]:
         test = label["global"] or {"statistic": None, "df": None, "p": None}
         df = "–" if test["df"] is None else f"{test['df']:.0f}"
-        rows.append([label["class"], number(test["statistic"], digits=2), df, number(test["p"])])
+        rows.append([label["class"], number(test["statistic"], digits=2), df, p_value(test["p"])])
     return "are all AUCs equal?\n" + text_table(["class", " chi-square", " df", " p"], rows, width=width)
 
 

@@ -143,6 +143,7 @@ METHODS = (
         "Guo C, Pleiss G, Sun Y, Weinberger KQ. ICML 2017:1321-1330.",
     ),
     Method(
+<<<<<<< HEAD
         "Obuchowski-Rockette",
         "Figures of several readers were averaged by Obuchowski and Rockette's analysis of variance for "
         "random readers and cases, with Hillis's degrees of freedom.",
@@ -197,6 +198,63 @@ METHODS = (
         "single reading.",
         "Shrout PE, Fleiss JL. Psychological Bulletin 1979;86:420-428; McGraw KO, Wong SP. Psychological "
         "Methods 1996;1:30-46.",
+=======
+        "bootstrap over patients, no difference",
+        "Their p-values turn those intervals around.",
+        "Davison AC, Hinkley DV. Bootstrap Methods and their Application. Cambridge 1997, section 5.3.",
+    ),
+    Method(
+        "no difference between groups",
+        "Differences between groups of different patients were tested by their normal error.",
+        "Zou GY, Donner A. Statistics in Medicine 2008;27:1693-1702.",
+    ),
+    Method(
+        "DeLong, difference",
+        "AUCs were compared by DeLong's test, with the covariance of the patients that both share.",
+        "DeLong ER, DeLong DM, Clarke-Pearson DL. Biometrics 1988;44:837-845 (correlated curves).",
+    ),
+    Method(
+        "DeLong, global",
+        "That all AUCs are equal was tested by a chi-square of their contrasts.",
+        "DeLong ER, DeLong DM, Clarke-Pearson DL. Biometrics 1988;44:837-845 (contrasts).",
+    ),
+    Method(
+        "square and add",
+        "Intervals of other differences add the squared distances to the limits of both.",
+        "Zou GY. Psychological Methods 2007;12:399-413.",
+    ),
+    Method(
+        "paired difference of shares",
+        "Shares on the same images were compared as pairs, with Newcombe's interval, or by patient where "
+        "patients have several images.",
+        "Newcombe RG. Statistics in Medicine 1998;17:2635-2650.",
+    ),
+    Method(
+        "McNemar mid-p",
+        "Their test is McNemar's with the mid-p value.",
+        "Fagerland MW, Lydersen S, Laake P. BMC Medical Research Methodology 2013;13:91.",
+    ),
+    Method(
+        "McNemar, clustered",
+        "Their test is McNemar's with the variance by patient.",
+        "Obuchowski NA. Statistics in Medicine 1998;17:1495-1507.",
+    ),
+    Method(
+        "Kolmogorov-Smirnov",
+        "Distributions of scores and ages were compared by the largest distance between them.",
+        "Smirnov N. Annals of Mathematical Statistics 1948;19:279-281.",
+    ),
+    Method(
+        "chi-square of homogeneity",
+        "Frequencies of categories were compared by Pearson's chi-square, each patient counting once.",
+        "Pearson K. Philosophical Magazine 1900;50:157-175.",
+    ),
+    Method(
+        "Cochran's Q",
+        "Whether estimates differ between groups was tested by Cochran's Q.",
+        "Cochran WG. Biometrics 1954;10:101-129; Higgins JPT, Thompson SG. Statistics in Medicine "
+        "2002;21:1539-1558.",
+>>>>>>> 5f52bbf (Show a comparison as a report: verdicts in words, ROC curves of all, differences, groups, shift, methods)
     ),
     Method(
         "logistic recalibration",
@@ -253,8 +311,13 @@ def methods_markdown(evaluation: dict[str, Any]) -> str:
 
 def methods_used(evaluation: dict[str, Any]) -> tuple[str, list[str]]:
     """The paragraph, with the numbers of its sources in brackets, and the sources."""
-    sentences = [_opening(evaluation), _thresholds(evaluation)]
+    return methods_paragraph(evaluation, [_opening(evaluation), _thresholds(evaluation)])
+
+
+def methods_paragraph(evaluation: dict[str, Any], sentences: list[str]) -> tuple[str, list[str]]:
+    """The opening sentences, then one for each method that results carry; and the sources."""
     sources: list[str] = []
+    sentences = list(sentences)
     for name in _calibrators(evaluation):
         label, source = CALIBRATORS[name]
         sources.append(source)
@@ -277,6 +340,8 @@ def method_words(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         if value.get("estimate") is not None and isinstance(value.get("method"), str):
             yield value["method"]
+        if value.get("p") is not None and isinstance(value.get("test"), str):
+            yield value["test"]
         for item in value.values():
             yield from method_words(item)
     elif isinstance(value, list):
@@ -301,7 +366,7 @@ def _thresholds(evaluation: dict[str, Any]) -> str:
 
 
 def _calibrators(evaluation: dict[str, Any]) -> list[str]:
-    calibration = evaluation["calibration"] or {}
+    calibration = evaluation.get("calibration") or {}
     named = [calibration.get("method")]
     named += [entry.get("method") for entry in calibration.get("parameters") or [] if isinstance(entry, dict)]
     return [name for name in CALIBRATORS if name in named]

@@ -25,6 +25,7 @@ def environment() -> jinja2.Environment:
     )
     made.filters |= {
         "number": words.number,
+        "p_value": words.p_value,
         "interval": words.with_interval,
         "plain": words.plain,
         "percent": words.percent,

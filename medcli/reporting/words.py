@@ -30,6 +30,11 @@ def number(value: float | None, *, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}".replace("-", MINUS)
 
 
+def p_value(value: float | None) -> str:
+    """A p-value with three digits, `<0.001` below; a dash when there is none."""
+    return "<0.001" if value is not None and value < 0.0005 else number(value)
+
+
 def plain(value: float | None) -> str:
     """A measured number with three significant digits at least, without a power: `1,024`, `0.0123`."""
     if value is None:

@@ -36,7 +36,8 @@ def _against_first(lineup: Lineup, number: int, *, level: float) -> dict[str, An
         labels.append(
             {"class": name, **_scores(first, other), **_of_images(first, other, lineup, level=level)}
         )
-    found: dict[str, Any] = {"first": 0, "second": number, "labels": labels}
+    name = f"{lineup.names[number]} against {lineup.names[0]}"
+    found: dict[str, Any] = {"name": name, "first": 0, "second": number, "labels": labels}
     if not lineup.is_paired:
         found["fields"] = _fields(lineup, number)
         found["prevalences"] = _prevalences(lineup, number)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from medcli.cohorts.policies import POLICIES
 from medcli.config import CompareConfig, LabelPolicy, recorded_options
 from medcli.errors import UsageError
 from medcli.metrics.bootstrap import Resamples
+from medcli.metrics.curves import roc_points
 from medcli.metrics.heterogeneity import cochran_q
 from medcli.metrics.model_differences import MEASURES, Setting, compare_label, compare_macro
 from medcli.metrics.multiplicity import holm
@@ -21,7 +23,7 @@ from medcli.metrics.noninferiority import judge
 from medcli.progress import SILENT, Progress
 from medcli.stages._lineup import Entrant, Lineup, line_up, load_entrants
 from medcli.stages._shift import describe_shift
-from medcli.store.atomic import check_creatable, prepare_folder
+from medcli.store.atomic import check_creatable, locked, prepare_folder, write_bytes
 from medcli.store.digests import derive_seed
 
 COMPARISON_VERSION = "comparison/1"
@@ -57,9 +59,22 @@ def run(config: CompareConfig, *, progress: Progress = SILENT) -> Document:
             document["policies"] = _sweep(config, entrants)
             document["flags"] += _flips(document["policies"], lineup.classes)
         step(1, note="shift")
+    if config.report is not None:
+        _report(document, config.report)
     for flag in document["flags"]:
         progress.note(flag)
     return document
+
+
+def _report(document: Document, folder: Path) -> None:
+    """The page, its figures and tables; the page last."""
+    from medcli.reporting.comparison import render_comparison
+
+    prepare_folder(folder / "tables")
+    files = render_comparison(document)
+    with locked(folder / "report.html"):
+        for name in sorted(files, key=lambda name: (name == "report.html", name)):
+            write_bytes(folder / name, files[name])
 
 
 def _check(config: CompareConfig) -> None:
@@ -75,20 +90,11 @@ def _document(config: CompareConfig, entrants: list[Entrant], lineup: Lineup, *,
     setting = _setting(config, lineup)
     labels = []
     for column, name in enumerate(lineup.classes):
-        models = [lineup.label(number, column) for number in range(len(lineup.names))]
-        positives = [int(np.sum(model.targets == 1)) for model in models]
-        counts = [
-            {"n": len(model.targets), "n_positive": count, "n_negative": len(model.targets) - count}
-            for model, count in zip(models, positives, strict=True)
-        ]
-        found = compare_label(models, setting)
-        labels.append({"class": name, "counts": counts[: 1 if lineup.is_paired else None], **found})
+        labels.append(_label(lineup, column, setting))
+        for number, entry in enumerate(labels[-1]["models"]):
+            label = lineup.label(number, column)
+            entry["roc"] = roc_points(label.targets, label.ranks)
         step(1, note=name)
-    everything = [
-        [lineup.label(number, column) for column in range(len(lineup.classes))]
-        for number in range(len(lineup.names))
-    ]
-    macro = compare_macro(everything, setting)
     _judge([pair for label in labels for pair in label["pairs"]], config)
     return {
         "medcli": COMPARISON_VERSION,
@@ -101,11 +107,49 @@ def _document(config: CompareConfig, entrants: list[Entrant], lineup: Lineup, *,
         "measure": config.measure,
         "margin": config.margin,
         "labels": labels,
-        "overall": {"pairs": macro},
+        "overall": {"pairs": _macro(lineup, setting)},
         "shift": describe_shift(lineup, level=config.level),
         "flags": [*lineup.flags, *_warnings(config, entrants, lineup)],
         "history": [_history(config, entrants)],
     }
+
+
+def _label(
+    lineup: Lineup,
+    column: int,
+    setting: Setting,
+    *,
+    rows: list[np.ndarray] | None = None,
+    measures: Sequence[str] = tuple(MEASURES),
+) -> dict[str, Any]:
+    """One label of all models (of some rows of each), and every pair of them."""
+    chosen: list[np.ndarray | None] = [*rows] if rows else [None for _ in lineup.names]
+    labels = [lineup.label(number, column, mask) for number, mask in enumerate(chosen)]
+    found = compare_label(labels, setting, measures=measures)
+    models = []
+    for name, label, auc in zip(lineup.names, labels, found["aucs"], strict=True):
+        positives = int(np.sum(label.targets == 1))
+        counts = {"n": len(label.targets), "n_positive": positives}
+        models.append({"name": name, **counts, "n_negative": counts["n"] - positives, "auc": auc})
+    return {
+        "class": lineup.classes[column],
+        "models": models,
+        "global": found["global"],
+        "pairs": [_named(pair, lineup) for pair in found["pairs"]],
+    }
+
+
+def _macro(lineup: Lineup, setting: Setting, *, rows: list[np.ndarray] | None = None) -> list[dict[str, Any]]:
+    chosen: list[np.ndarray | None] = [*rows] if rows else [None for _ in lineup.names]
+    labels = [
+        [lineup.label(number, column, mask) for column in range(len(lineup.classes))]
+        for number, mask in enumerate(chosen)
+    ]
+    return [_named(pair, lineup) for pair in compare_macro(labels, setting)]
+
+
+def _named(pair: dict[str, Any], lineup: Lineup) -> dict[str, Any]:
+    return {"name": f"{lineup.names[pair['first']]} less {lineup.names[pair['second']]}", **pair}
 
 
 def _setting(config: CompareConfig, lineup: Lineup) -> Setting:
@@ -178,19 +222,14 @@ def _by(config: CompareConfig, lineup: Lineup) -> dict[str, Any]:
     found = []
     for group in groups:
         rows = [np.array([value == group for value in own]) for own in values]
-        labels = []
-        for column, name in enumerate(lineup.classes):
-            models = [lineup.label(number, column, rows[number]) for number in range(len(lineup.names))]
-            labels.append({"class": name, **compare_label(models, setting, measures=("auc",))})
-        macro = compare_macro(
-            [
-                [lineup.label(number, column, rows[number]) for column in range(len(lineup.classes))]
-                for number in range(len(lineup.names))
-            ],
-            setting,
+        labels = [
+            _label(lineup, column, setting, rows=rows, measures=("auc",))
+            for column in range(len(lineup.classes))
+        ]
+        overall = {"pairs": _macro(lineup, setting, rows=rows)}
+        found.append(
+            {"group": group, "n": [int(mask.sum()) for mask in rows], "labels": labels, "overall": overall}
         )
-        entry = {"group": group, "n": [int(mask.sum()) for mask in rows], "labels": labels}
-        found.append({**entry, "overall": {"pairs": macro}})
     unknown = sum(value is None for own in values for value in own)
     return {"field": field, "unknown": unknown, "groups": found, "heterogeneity": _spread(found, lineup)}
 
@@ -209,8 +248,8 @@ def _spread(groups: list[dict[str, Any]], lineup: Lineup) -> list[dict[str, Any]
             usable = [value for value in values if value["estimate"] is not None and value["se"]]
             found = cochran_q([v["estimate"] for v in usable], [v["se"] for v in usable])
             result.append(
-                {"class": name, "first": pair["first"], "second": pair["second"], "groups": len(usable)}
-                | found
+                {"class": name, "name": pair["name"], "first": pair["first"], "second": pair["second"]}
+                | {"groups": len(usable), **found}
             )
     return result
 
@@ -221,10 +260,7 @@ def _sweep(config: CompareConfig, entrants: list[Entrant]) -> list[dict[str, Any
     for policy in POLICIES:
         lineup = line_up(entrants, pairing=config.pairing, policy=policy)
         setting = _setting(config, lineup)
-        labels = []
-        for column, name in enumerate(lineup.classes):
-            models = [lineup.label(number, column) for number in range(len(lineup.names))]
-            labels.append({"class": name, **compare_label(models, setting, measures=("auc",))})
+        labels = [_label(lineup, column, setting, measures=("auc",)) for column in range(len(lineup.classes))]
         swept.append({"policy": str(policy), "labels": labels})
     return swept
 

@@ -12,6 +12,7 @@ from medcli.config import CompareConfig, LabelPolicy, Pairing
 from medcli.errors import DataError, UsageError
 from medcli.metrics.delong_tests import delong_test
 from medcli.metrics.mcnemar import mcnemar_test
+from medcli.reporting.methods import METHODS, method_words
 from medcli.stages import compare
 from tests.cli.run import medcli
 from tests.realdata import real_data
@@ -268,3 +269,30 @@ def test_chexpert_models_differ_as_published(key):
     }
     assert {name: round(test["statistic"], 5) for name, test in tests.items()} == wanted
     assert all(test["p_holm"] > 0.05 for test in tests.values())
+
+
+def test_the_report_says_what_was_decided_and_names_every_method(tmp_path, key):
+    truth, owners, (good, bad) = study()
+    site = np.where(np.arange(240) % 2, "<b>north</b>", "south")
+    a = table(tmp_path / "a.csv", truth, owners, good, site=site)
+    b = table(tmp_path / "b.csv", truth, owners, bad, site=site)
+    folder = tmp_path / "report"
+    found = run(key, a, b, margin=0.05, by="site", measure="brier", report=folder, name=("<i>x</i>", "y"))
+    page = (folder / "report.html").read_text()
+    assert "&lt;i&gt;x&lt;/i&gt; is better than y" in page
+    assert "<i>x" not in page
+    assert "<b>north" not in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+    assert {"roc.svg", "roc.png", "differences_brier.svg", "methods.md"} <= {p.name for p in folder.iterdir()}
+    methods = (folder / "methods.md").read_text()
+    assert "Brier score decided, with a margin of 0.05" in methods
+    for text in set(method_words(found)):
+        assert any(method.words in text for method in METHODS), text
+    rows = list(csv.DictReader((folder / "tables/numbers.csv").open()))
+    of = f"{found['labels'][0]['class']} / <i>x</i> less y"
+    assert [row["n"] for row in rows if (row["of"], row["measure"]) == (of, "Brier score")] == ["240"]
+    unpaired = table(tmp_path / "c.csv", truth, owners, bad, prefix="c", site=site)
+    other = run(key, a, unpaired, report=tmp_path / "other")
+    assert "Prevalence, change" in (tmp_path / "other/report.html").read_text()
+    for text in set(method_words(other)):
+        assert any(method.words in text for method in METHODS), text
