@@ -42,7 +42,6 @@ def class_curves(scored: Scored, *, level: float, seed: int) -> list[dict[str, A
 
 def _one_class(scored: Scored, column: int, *, level: float, resamples: Resamples) -> dict[str, Any]:
     known = ~np.isnan(scored.targets[:, column])
-<<<<<<< HEAD
     targets, decided = scored.targets[known, column], scored.decided[known, column]
     entry: dict[str, Any] = {
         "class": scored.classes[column],
@@ -55,7 +54,7 @@ def _one_class(scored: Scored, column: int, *, level: float, resamples: Resample
         return entry
     ranks, clusters = scored.ranks[known, column], scored.clusters[known]
     entry["roc"] = {
-        **_roc(targets, ranks),
+        **roc_points(targets, ranks),
         "band": _band(targets, ranks, clusters, level=level, resamples=resamples),
     }
     entry["precision_recall"] = _precision_recall(targets, ranks)
@@ -63,7 +62,8 @@ def _one_class(scored: Scored, column: int, *, level: float, resamples: Resample
     return entry
 
 
-def _roc(targets: np.ndarray, ranks: np.ndarray) -> dict[str, Any]:
+def roc_points(targets: np.ndarray, ranks: np.ndarray) -> dict[str, Any]:
+    """Corners of an ROC curve, few enough to draw."""
     false_rates, sensitivities, _ = roc_curve(targets, ranks)
     chosen = thinned(false_rates, sensitivities)
     return {
@@ -148,19 +148,6 @@ def _densities(targets: np.ndarray, decided: np.ndarray) -> dict[str, Any] | Non
         "with": np.histogram(held[targets == 1], edges)[0].tolist(),
         "without": np.histogram(held[targets == 0], edges)[0].tolist(),
     }
-=======
-    targets = scored.targets[known, column]
-    return {"class": scored.classes[column], "roc": roc_points(targets, scored.ranks[known, column])}
-
-
-def roc_points(targets: np.ndarray, ranks: np.ndarray) -> dict[str, list[float]] | None:
-    """Corners of an ROC curve, few enough to draw; None with one kind of case."""
-    if len(np.unique(targets)) < 2:
-        return None
-    false_rates, sensitivities, _ = roc_curve(targets, ranks)
-    chosen = thinned(false_rates, sensitivities)
-    return {"false_rates": rounded(false_rates[chosen]), "sensitivities": rounded(sensitivities[chosen])}
->>>>>>> 5f52bbf (Show a comparison as a report: verdicts in words, ROC curves of all, differences, groups, shift, methods)
 
 
 def thinned(across: np.ndarray, up: np.ndarray, *, most: int = MAX_POINTS) -> np.ndarray:

@@ -67,7 +67,7 @@ def compare_label(
 
     Returns:
         `aucs` (one quantity a model), `global` (a test; of two models the pair says it) and `pairs`:
-        `first`, `second` (numbers of the models) and `differences` by measure.
+        `first`, `second` (numbers of the models) and `measures`, each a difference.
     """
     length = setting.resamples.num_clusters
     parts = [roc_components(m.targets, m.ranks, m.clusters, num_clusters=length) for m in models]
@@ -80,7 +80,7 @@ def compare_label(
         differences = {"auc": _auc(sides, (parts[a], parts[b]), setting)}
         for name in others:
             differences[name] = _difference(name, sides, (drawn[a], drawn[b]), setting)
-        pairs.append({"first": a, "second": b, "differences": differences})
+        pairs.append({"first": a, "second": b, "measures": differences})
     known = [part for part in parts if part is not None]
     is_tested = setting.is_paired and len(models) > 2 and len(known) == len(models)
     return {"aucs": aucs, "global": global_delong_test(known) if is_tested else None, "pairs": pairs}
@@ -100,7 +100,7 @@ def compare_macro(models: list[list[LabelScores]], setting: Setting) -> list[dic
         n += 0 if setting.is_paired else max(len(m.targets) for m in models[b])
         used = len(np.unique(np.concatenate(seen)))
         value = macro_difference(parts[a], parts[b], n=n, n_clusters=used, level=setting.level)
-        pairs.append({"first": a, "second": b, "differences": {"macro_auc": value}})
+        pairs.append({"first": a, "second": b, "measures": {"macro_auc": value}})
     return pairs
 
 

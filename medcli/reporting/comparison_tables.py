@@ -47,7 +47,7 @@ def _pair(document: dict[str, Any], position: int, pair: dict[str, Any], *, widt
     rows: list[Row] = []
     for label in document["labels"]:
         found = label["pairs"][position]
-        auc = found["differences"]["auc"]
+        auc = found["measures"]["auc"]
         test = auc.get("test") or {}
         rows.append(
             [
@@ -61,7 +61,7 @@ def _pair(document: dict[str, Any], position: int, pair: dict[str, Any], *, widt
                 _verdict(found) if document["measure"] == "auc" else "",
             ]
         )
-    macro = pair["differences"]["macro_auc"]
+    macro = pair["measures"]["macro_auc"]
     rows.append(["mean of labels", "", _signed(macro), p_value((macro.get("test") or {}).get("p")), "", ""])
     lines.append(text_table(["class", " AUCs", " difference", " p", " Holm", "verdict"], rows, width=width))
     if document["measure"] != "auc":
@@ -75,7 +75,7 @@ def _deciding(document: dict[str, Any], position: int, *, width: int) -> str:
     rows: list[Row] = []
     for label in document["labels"]:
         found = label["pairs"][position]
-        value = found["differences"][name]
+        value = found["measures"][name]
         test = value.get("test") or {}
         rows.append(
             [

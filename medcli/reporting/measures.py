@@ -58,7 +58,18 @@ QUALIFIERS = {
     "against_mean": "model less mean reader",
     "these_readers": "these readers alone",
 }
-HOLDERS = {"classes", "readers", "overall", "subgroups", "fields", "groups"}
+HOLDERS = {
+    "classes",
+    "readers",
+    "overall",
+    "subgroups",
+    "fields",
+    "groups",
+    "labels",
+    "models",
+    "pairs",
+    "measures",
+}
 """Keys that only hold what is named further down."""
 
 

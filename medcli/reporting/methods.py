@@ -143,7 +143,6 @@ METHODS = (
         "Guo C, Pleiss G, Sun Y, Weinberger KQ. ICML 2017:1321-1330.",
     ),
     Method(
-<<<<<<< HEAD
         "Obuchowski-Rockette",
         "Figures of several readers were averaged by Obuchowski and Rockette's analysis of variance for "
         "random readers and cases, with Hillis's degrees of freedom.",
@@ -165,10 +164,8 @@ METHODS = (
     ),
     Method(
         "Newcombe 1998 (pairs)",
-        "Differences of proportions on the same images have Newcombe's interval for pairs and McNemar's "
-        "mid-p test.",
-        "Newcombe RG. Statistics in Medicine 1998;17:2635-2650; Fagerland MW, Lydersen S, Laake P. BMC "
-        "Medical Research Methodology 2013;13:91.",
+        "Shares on the same images were compared as pairs, with Newcombe's interval.",
+        "Newcombe RG. Statistics in Medicine 1998;17:2635-2650.",
     ),
     Method(
         "Fleiss' kappa",
@@ -198,7 +195,8 @@ METHODS = (
         "single reading.",
         "Shrout PE, Fleiss JL. Psychological Bulletin 1979;86:420-428; McGraw KO, Wong SP. Psychological "
         "Methods 1996;1:30-46.",
-=======
+    ),
+    Method(
         "bootstrap over patients, no difference",
         "Their p-values turn those intervals around.",
         "Davison AC, Hinkley DV. Bootstrap Methods and their Application. Cambridge 1997, section 5.3.",
@@ -224,15 +222,14 @@ METHODS = (
         "Zou GY. Psychological Methods 2007;12:399-413.",
     ),
     Method(
-        "paired difference of shares",
-        "Shares on the same images were compared as pairs, with Newcombe's interval, or by patient where "
-        "patients have several images.",
-        "Newcombe RG. Statistics in Medicine 1998;17:2635-2650.",
-    ),
-    Method(
         "McNemar mid-p",
         "Their test is McNemar's with the mid-p value.",
         "Fagerland MW, Lydersen S, Laake P. BMC Medical Research Methodology 2013;13:91.",
+    ),
+    Method(
+        "paired difference of shares, normal",
+        "Shares on the same images were compared as pairs, with errors by patient.",
+        "Durkalski VL et al. Statistics in Medicine 2003;22:2417-2428.",
     ),
     Method(
         "McNemar, clustered",
@@ -254,7 +251,6 @@ METHODS = (
         "Whether estimates differ between groups was tested by Cochran's Q.",
         "Cochran WG. Biometrics 1954;10:101-129; Higgins JPT, Thompson SG. Statistics in Medicine "
         "2002;21:1539-1558.",
->>>>>>> 5f52bbf (Show a comparison as a report: verdicts in words, ROC curves of all, differences, groups, shift, methods)
     ),
     Method(
         "logistic recalibration",

@@ -93,7 +93,8 @@ def _document(config: CompareConfig, entrants: list[Entrant], lineup: Lineup, *,
         labels.append(_label(lineup, column, setting))
         for number, entry in enumerate(labels[-1]["models"]):
             label = lineup.label(number, column)
-            entry["roc"] = roc_points(label.targets, label.ranks)
+            is_mixed = len(np.unique(label.targets)) == 2
+            entry["roc"] = roc_points(label.targets, label.ranks) if is_mixed else None
         step(1, note=name)
     _judge([pair for label in labels for pair in label["pairs"]], config)
     return {
@@ -183,15 +184,15 @@ def _model(entrant: Entrant, lineup: Lineup, number: int) -> dict[str, Any]:
 def _judge(pairs: list[dict[str, Any]], config: CompareConfig) -> None:
     """Correct the tests of each measure for labels and pairs, and say what the one that decides shows."""
     for name in MEASURES:
-        tests = [pair["differences"][name].get("test") for pair in pairs]
+        tests = [pair["measures"][name].get("test") for pair in pairs]
         adjusted = holm([test["p"] if test else None for test in tests])
         for pair, test, p in zip(pairs, tests, adjusted, strict=True):
             if test:
-                pair["differences"][name]["test"] = {**test, "p_holm": p}
+                pair["measures"][name]["test"] = {**test, "p_holm": p}
     _, higher_is_better = MEASURES[config.measure]
     for pair in pairs:
         pair["judgement"] = judge(
-            pair["differences"][config.measure], margin=config.margin, higher_is_better=higher_is_better
+            pair["measures"][config.measure], margin=config.margin, higher_is_better=higher_is_better
         )
     _correct_claims([pair["judgement"] for pair in pairs], tail=(1 - config.level) / 2)
 
@@ -244,7 +245,7 @@ def _spread(groups: list[dict[str, Any]], lineup: Lineup) -> list[dict[str, Any]
     result = []
     for column, name in enumerate(lineup.classes):
         for number, pair in enumerate(groups[0]["labels"][column]["pairs"]):
-            values = [group["labels"][column]["pairs"][number]["differences"]["auc"] for group in groups]
+            values = [group["labels"][column]["pairs"][number]["measures"]["auc"] for group in groups]
             usable = [value for value in values if value["estimate"] is not None and value["se"]]
             found = cochran_q([v["estimate"] for v in usable], [v["se"] for v in usable])
             result.append(
@@ -270,7 +271,7 @@ def _flips(policies: list[dict[str, Any]], classes: list[str]) -> Iterator[str]:
     for column, name in enumerate(classes):
         for number in range(len(policies[0]["labels"][column]["pairs"])):
             found = {
-                item["policy"]: item["labels"][column]["pairs"][number]["differences"]["auc"]
+                item["policy"]: item["labels"][column]["pairs"][number]["measures"]["auc"]
                 for item in policies
             }
             known = {key: value for key, value in found.items() if value["estimate"] is not None}

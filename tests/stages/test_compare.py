@@ -53,7 +53,7 @@ def run(key_file, *sources, **options):
 
 
 def differences(document, label=0, pair=0):
-    return document["labels"][label]["pairs"][pair]["differences"]
+    return document["labels"][label]["pairs"][pair]["measures"]
 
 
 def test_pairs_are_joined_by_key_and_give_delong_and_mcnemar(tmp_path, key):
@@ -161,7 +161,7 @@ def test_three_models_get_a_global_test_and_all_pairs(tmp_path, key):
     assert label["global"]["df"] == 2
     assert label["global"]["p"] < 1e-6
     assert [(pair["first"], pair["second"]) for pair in label["pairs"]] == [(0, 1), (0, 2), (1, 2)]
-    tests = [pair["differences"]["auc"]["test"] for pair in label["pairs"]]
+    tests = [pair["measures"]["auc"]["test"] for pair in label["pairs"]]
     assert all(test["p_holm"] >= test["p"] for test in tests)
     assert max(test["p_holm"] for test in tests) == pytest.approx(max(test["p"] for test in tests))
 
@@ -177,7 +177,7 @@ def test_groups_and_whether_the_difference_differs_between_them(tmp_path, key):
         ("north", [200, 200]),
         ("south", [200, 200]),
     ]
-    north, south = (group["labels"][0]["pairs"][0]["differences"]["auc"] for group in found["groups"])
+    north, south = (group["labels"][0]["pairs"][0]["measures"]["auc"] for group in found["groups"])
     assert north["estimate"] == 0
     rows = site == "south"
     wanted = delong_test(truth[rows], good[rows], bad[rows], owners[rows], level=0.95)
@@ -259,7 +259,7 @@ def test_chexpert_models_differ_as_published(key):
     folder = real_data("chexpert") / "test"
     sources = [str(folder / "predictions" / f"{name}_predictions.csv") for name in ("hieupham", "jfaboy")]
     found = run(key, *sources, truth=folder / "groundtruth.csv", key="Study")
-    tests = {label["class"]: label["pairs"][0]["differences"]["auc"]["test"] for label in found["labels"]}
+    tests = {label["class"]: label["pairs"][0]["measures"]["auc"]["test"] for label in found["labels"]}
     wanted = {
         "Atelectasis": 0.28778,
         "Cardiomegaly": 1.14311,

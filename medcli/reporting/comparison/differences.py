@@ -13,13 +13,13 @@ from medcli.reporting.figures import Drawing
 
 
 def _words(section: Section) -> dict[str, Any]:
-    measures = list(section["labels"][0]["pairs"][0]["differences"])
+    measures = list(section["labels"][0]["pairs"][0]["measures"])
     pairs = []
     for number, pair in enumerate(section["labels"][0]["pairs"]):
         rows = []
         for label in section["labels"]:
             for name in measures:
-                value = label["pairs"][number]["differences"][name]
+                value = label["pairs"][number]["measures"][name]
                 rows.append({"class": label["class"], "measure": measure_words(name), "quantity": value})
         pairs.append({"title": words.printable(pair["name"]), "rows": rows})
     return {"pairs": pairs, "has_global": any(label["global"] for label in section["labels"])}

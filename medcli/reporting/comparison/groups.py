@@ -20,7 +20,7 @@ def _words(section: Section) -> dict[str, Any]:
                 if item["class"] == label["class"] and item["name"] == pair["name"]
             )
             for group in found["groups"]:
-                own = group["labels"][column]["pairs"][number]["differences"]["auc"]
+                own = group["labels"][column]["pairs"][number]["measures"]["auc"]
                 rows.append({"class": label["class"], "group": group["group"], "auc": own, "spread": spread})
         pairs.append({"title": words.printable(pair["name"]), "rows": rows})
     return {"pairs": pairs}

@@ -45,7 +45,7 @@ def _pair(section: Section, number: int) -> dict[str, Any]:
     told = []
     for label in section["labels"]:
         pair = label["pairs"][number]
-        value = pair["differences"][section["measure"]]
+        value = pair["measures"][section["measure"]]
         first, second = names[pair["first"]], names[pair["second"]]
         if value["estimate"] is None:
             text = f"undefined: {value['reason']}"

@@ -14,9 +14,7 @@ def differences_figure(section: dict[str, Any], measure: str) -> Drawing:
     """One panel a pair of models."""
     panels = []
     for number, pair in enumerate(section["labels"][0]["pairs"]):
-        rows = [
-            (label["class"], label["pairs"][number]["differences"][measure]) for label in section["labels"]
-        ]
+        rows = [(label["class"], label["pairs"][number]["measures"][measure]) for label in section["labels"]]
         margin = section["margin"] if section["measure"] == measure else None
         told = "; ".join(f"{printable(name)} {with_interval(value)}" for name, value in rows)
         panels.append(
@@ -29,7 +27,7 @@ def differences_figure(section: dict[str, Any], measure: str) -> Drawing:
             }
         )
     height = 1.1 + 0.26 * len(section["labels"])
-    return Drawing(draw_differences, panels, size=(5.2, height), columns=2)
+    return Drawing(draw_differences, panels, size=(5.2, height), margins=None)
 
 
 def draw_differences(axes: Axes, panel: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ def roc_overlay_figure(document: dict[str, Any]) -> Drawing:
         panels.append(
             {"title": name, "models": label["models"], "alt": f"ROC curves of {name}; areas: {told}."}
         )
-    return Drawing(draw_roc_overlay, panels, size=(2.9, 3.1), columns=4)
+    return Drawing(draw_roc_overlay, panels, size=(2.9, 3.1))
 
 
 def draw_roc_overlay(axes: Axes, panel: dict[str, Any]) -> None:
