@@ -63,6 +63,11 @@ def _pair(document: dict[str, Any], position: int, pair: dict[str, Any], *, widt
         )
     macro = pair["measures"]["macro_auc"]
     rows.append(["mean of labels", "", _signed(macro), p_value((macro.get("test") or {}).get("p")), "", ""])
+    for name in ("accuracy", "balanced_accuracy", "macro_f1"):
+        if name in pair["measures"]:
+            value = pair["measures"][name]
+            p = p_value((value.get("test") or {}).get("p"))
+            rows.append([name.replace("_", " ").replace("f1", "F1"), "", _signed(value), p, "", ""])
     lines.append(text_table(["class", " AUCs", " difference", " p", " Holm", "verdict"], rows, width=width))
     if document["measure"] != "auc":
         lines += ["", _deciding(document, position, width=width)]

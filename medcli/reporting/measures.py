@@ -23,8 +23,8 @@ LABELS = {
     "hand_till": "Hand-Till AUC",
     "weighted_auc": "Weighted AUC",
     "average_precision": "Average precision",
-    "sensitivity_at_specificity": "Sensitivity at the fixed specificity",
-    "specificity_at_sensitivity": "Specificity at the fixed sensitivity",
+    "sensitivity_at_specificity": "Sensitivity at the given specificity",
+    "specificity_at_sensitivity": "Specificity at the given sensitivity",
     "youden": "Youden index",
     "best_youden": "Largest Youden index",
     "mcc": "Matthews correlation",
@@ -47,8 +47,6 @@ LABELS = {
     "scaled_brier": "Scaled Brier score",
     "brier": "Brier score",
     "log_loss": "Log loss",
-    "sensitivity_at_specificity": "Sensitivity at the reader's specificity",
-    "specificity_at_sensitivity": "Specificity at the reader's sensitivity",
 }
 QUALIFIERS = {
     "before": "as given",

@@ -95,9 +95,21 @@ def _one_each(lineup: Lineup, number: int) -> list[dict[str, Any]]:
     return [lineup.records[number][row] for row in sorted(rows)]
 
 
-def _prevalences(lineup: Lineup, number: int) -> dict[str, Any] | None:
-    """Prevalences of exclusive classes from calls alone, if nothing but the prevalences changed."""
+def _prevalences(lineup: Lineup, number: int) -> dict[str, Any]:
+    """Prevalences from calls alone, by class, if nothing but the prevalences changed."""
     first, other = lineup.scored[0], lineup.scored[number]
-    if not first.exclusive:
-        return None
-    return black_box_shift(first.labels, first.calls, other.calls, num_classes=len(first.classes))
+    if first.exclusive:
+        found = black_box_shift(first.labels, first.calls, other.calls, num_classes=len(first.classes))
+        return {"all": found}
+    by_label = {}
+    for column, name in enumerate(lineup.classes):
+        sides = lineup.label(0, column), lineup.label(number, column)
+        if sides[0].called is None or sides[1].called is None:
+            continue
+        by_label[name] = black_box_shift(
+            (sides[0].targets == 1).astype(int),
+            sides[0].called.astype(int),
+            sides[1].called.astype(int),
+            num_classes=2,
+        )
+    return by_label

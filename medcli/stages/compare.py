@@ -15,6 +15,7 @@ from medcli.cohorts.policies import POLICIES
 from medcli.config import CompareConfig, LabelPolicy, recorded_options
 from medcli.errors import UsageError
 from medcli.metrics.bootstrap import Resamples
+from medcli.metrics.call_differences import Calls, compare_calls
 from medcli.metrics.curves import roc_points
 from medcli.metrics.heterogeneity import cochran_q
 from medcli.metrics.model_differences import MEASURES, Setting, compare_label, compare_macro
@@ -108,7 +109,7 @@ def _document(config: CompareConfig, entrants: list[Entrant], lineup: Lineup, *,
         "measure": config.measure,
         "margin": config.margin,
         "labels": labels,
-        "overall": {"pairs": _macro(lineup, setting)},
+        "overall": {"pairs": _overall(lineup, setting)},
         "shift": describe_shift(lineup, level=config.level),
         "flags": [*lineup.flags, *_warnings(config, entrants, lineup)],
         "history": [_history(config, entrants)],
@@ -149,6 +150,20 @@ def _macro(lineup: Lineup, setting: Setting, *, rows: list[np.ndarray] | None = 
     return [_named(pair, lineup) for pair in compare_macro(labels, setting)]
 
 
+def _overall(lineup: Lineup, setting: Setting) -> list[dict[str, Any]]:
+    """Differences over all labels; where classes exclude each other also those of the calls."""
+    pairs = _macro(lineup, setting)
+    if not lineup.scored[0].exclusive:
+        _correct_tests(pairs)
+        return pairs
+    calls = [Calls(scored.labels, scored.calls, scored.clusters) for scored in lineup.scored]
+    found = compare_calls(calls, setting, num_classes=len(lineup.classes))
+    for pair, own in zip(pairs, found, strict=True):
+        pair["measures"] |= own["measures"]
+    _correct_tests(pairs)
+    return pairs
+
+
 def _named(pair: dict[str, Any], lineup: Lineup) -> dict[str, Any]:
     return {"name": f"{lineup.names[pair['first']]} less {lineup.names[pair['second']]}", **pair}
 
@@ -183,18 +198,23 @@ def _model(entrant: Entrant, lineup: Lineup, number: int) -> dict[str, Any]:
 
 def _judge(pairs: list[dict[str, Any]], config: CompareConfig) -> None:
     """Correct the tests of each measure for labels and pairs, and say what the one that decides shows."""
-    for name in MEASURES:
-        tests = [pair["measures"][name].get("test") for pair in pairs]
-        adjusted = holm([test["p"] if test else None for test in tests])
-        for pair, test, p in zip(pairs, tests, adjusted, strict=True):
-            if test:
-                pair["measures"][name]["test"] = {**test, "p_holm": p}
+    _correct_tests(pairs)
     _, higher_is_better = MEASURES[config.measure]
     for pair in pairs:
         pair["judgement"] = judge(
             pair["measures"][config.measure], margin=config.margin, higher_is_better=higher_is_better
         )
     _correct_claims([pair["judgement"] for pair in pairs], tail=(1 - config.level) / 2)
+
+
+def _correct_tests(pairs: list[dict[str, Any]]) -> None:
+    """Give every test its p-value after Holm's correction over all of its measure."""
+    for name in pairs[0]["measures"]:
+        tests = [pair["measures"][name].get("test") for pair in pairs]
+        adjusted = holm([test["p"] if test else None for test in tests])
+        for pair, test, p in zip(pairs, tests, adjusted, strict=True):
+            if test:
+                pair["measures"][name]["test"] = {**test, "p_holm": p}
 
 
 def _correct_claims(judgements: list[dict[str, Any]], *, tail: float) -> None:

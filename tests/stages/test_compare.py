@@ -296,3 +296,31 @@ def test_the_report_says_what_was_decided_and_names_every_method(tmp_path, key):
     assert "Prevalence, change" in (tmp_path / "other/report.html").read_text()
     for text in set(method_words(other)):
         assert any(method.words in text for method in METHODS), text
+
+
+def test_calls_of_exclusive_classes_are_compared_too(tmp_path, key):
+    generator = np.random.default_rng(3)
+    labels = np.append(generator.integers(3, size=150), [0, 1, 2])
+    sources = []
+    for name, skill in (("a", 2.0), ("b", 0.5)):
+        logits = generator.normal(size=(153, 3)) + skill * np.eye(3)[labels]
+        shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        path = tmp_path / f"{name}.csv"
+        with path.open("w") as file:
+            print("id,target,score:x,score:y,score:z", file=file)
+            for i, (label, row) in enumerate(zip(labels, shares, strict=True)):
+                print(i, "xyz"[label], *map(float, row), sep=",", file=file)
+        sources.append((str(path), shares.argmax(axis=1)))
+    found = run(key, *(source for source, _ in sources), report=tmp_path / "report")
+    measures = found["overall"]["pairs"][0]["measures"]
+    right = [calls == labels for _, calls in sources]
+    assert measures["accuracy"]["estimate"] == pytest.approx(np.mean(right[0]) - np.mean(right[1]))
+    recalls = [np.mean([r[labels == k].mean() for k in range(3)]) for r in right]
+    assert measures["balanced_accuracy"]["estimate"] == pytest.approx(recalls[0] - recalls[1])
+    f1 = []
+    for (_, calls), r in zip(sources, right, strict=True):
+        f1.append(
+            np.mean([2 * r[labels == k].sum() / ((labels == k).sum() + (calls == k).sum()) for k in range(3)])
+        )
+    assert measures["macro_f1"]["estimate"] == pytest.approx(f1[0] - f1[1])
+    assert measures["macro_f1"]["ci"][0] > 0

@@ -21,6 +21,8 @@ def _words(section: Section) -> dict[str, Any]:
             for name in measures:
                 value = label["pairs"][number]["measures"][name]
                 rows.append({"class": label["class"], "measure": measure_words(name), "quantity": value})
+        for name, value in section["overall"]["pairs"][number]["measures"].items():
+            rows.append({"class": "all classes", "measure": measure_words(name), "quantity": value})
         pairs.append({"title": words.printable(pair["name"]), "rows": rows})
     return {"pairs": pairs, "has_global": any(label["global"] for label in section["labels"])}
 
