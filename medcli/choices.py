@@ -47,12 +47,16 @@ class Phantom(StrEnum):
 
 
 class Normalize(StrEnum):
-    """`auto`: `--window` when given, else colour as it is and everything else between percentiles."""
+    """`auto`: `--window` when given, else colour as it is and everything else between percentiles.
+
+    `train`: between percentiles of the training part, as nnU-Net scales CT.
+    """
 
     auto = "auto"
     percentile = "percentile"
     window = "window"
     zscore = "zscore"
+    train = "train"
     none = "none"
 
 

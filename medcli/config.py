@@ -114,6 +114,7 @@ class PreprocessConfig:
     shard: Path = place(Path("out.h5"))
     output: Path | None = place()
     sheet: Path | None = place()
+    like: Path | None = place()
     key_file: Path | None = place()
     jobs: int = place(0)
     size: int = 224

@@ -27,10 +27,18 @@ class Invocation:
     """The command that is running, and how the user wants it to behave."""
 
     name: str = ""
+    context: typer.Context | None = None
     progress: Progress = SILENT
     is_quiet: bool = False
     is_dry_run: bool = False
     as_json: bool = False
+
+    def given(self) -> set[str]:
+        """Names of parameters that were asked for, by command line, environment or configuration."""
+        context = self.context
+        assert context is not None
+        sources = {name: context.get_parameter_source(name) for name in context.params}
+        return {name for name, source in sources.items() if source and source.name != "DEFAULT"}
 
 
 invocation = Invocation()
@@ -123,6 +131,7 @@ def command_class(examples: list[Example]) -> type[TyperCommand]:
 
 def _read_config(ctx: typer.Context, path: Path | None) -> Path | None:
     """Defaults from `[command]` of a TOML file; the command line and MEDCLI_* come before them."""
+    invocation.context = ctx
     if path is None or ctx.resilient_parsing:
         return path
     import tomllib

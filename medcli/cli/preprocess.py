@@ -16,6 +16,14 @@ EXAMPLES = [
     ("a bare folder", "medcli preprocess --clahe in/ out.h5"),
     ("in a pipe", "medcli ingest --labels in/labels.csv in/ | medcli preprocess - out.h5 > cohort.json"),
     ("a recipe to start from, with reasons", "medcli preprocess --plan cohort.json out.h5 > recipe.toml"),
+    (
+        "scaled as the training part is, like CT in nnU-Net",
+        "medcli split cohort.json | medcli preprocess --normalize train - out.h5 > shards.json",
+    ),
+    (
+        "another site, by the recipe of a model",
+        "medcli preprocess --like run/model.safetensors cohort.json site.h5 > site.json",
+    ),
     ("lung window of CT, 128 pixels", "medcli preprocess --window -600,1500 --size 128 ct/ ct.h5"),
     (
         "every slice of MR at 1 mm with its neighbours",
@@ -32,6 +40,10 @@ Spacing = Annotated[
         help="Resample: all axes; rows,columns; or slices,rows,columns [as they are]",
     ),
 ]
+Fitting = Annotated[Fit, typer.Option(help="How an image becomes square; center keeps its scale")]
+Slices = Annotated[str, typer.Option(metavar="WHICH", help="Of a volume: central, all, lesion, or how many")]
+Neighbours = Annotated[int, typer.Option(min=0, help="Slices on both sides as channels: 1 makes stacks of 3")]
+Margin = Annotated[float, typer.Option(min=0, help="Around a crop, as a share of its longer side")]
 Windows = Annotated[
     list[tuple],
     typer.Option(
@@ -63,6 +75,10 @@ PixelDepth = Annotated[
 Choosing = Annotated[
     When, typer.Option(help="--denoise and --clahe for every image, or for those that need it")
 ]
+Like = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Take the recipe of this model or shard, with its statistics"),
+]
 Sheet = Annotated[
     Path | None,
     typer.Option(metavar="FILE.png", help="Write a few images before and after, side by side"),
@@ -79,23 +95,15 @@ def preprocess(
     size: Annotated[int, typer.Option(min=8, help="Height and width in pixels")] = PreprocessConfig.size,
     channels: Channels = PreprocessConfig.channels,
     depth: PixelDepth = PreprocessConfig.depth,
-    fit: Annotated[
-        Fit, typer.Option(help="How an image becomes square; center keeps its scale")
-    ] = PreprocessConfig.fit,
+    fit: Fitting = PreprocessConfig.fit,
     plane: Annotated[Plane, typer.Option(help="How the slices of a volume lie")] = PreprocessConfig.plane,
     spacing: Spacing = PreprocessConfig.spacing,
-    slices: Annotated[
-        str, typer.Option(metavar="WHICH", help="Of a volume: central, all, lesion, or how many")
-    ] = PreprocessConfig.slices,
-    neighbours: Annotated[
-        int, typer.Option(min=0, help="Slices on both sides as channels: 1 makes stacks of 3")
-    ] = PreprocessConfig.neighbours,
+    slices: Slices = PreprocessConfig.slices,
+    neighbours: Neighbours = PreprocessConfig.neighbours,
     crop: Annotated[
         Crop, typer.Option(help="Cut around each box, or around the mask")
     ] = PreprocessConfig.crop,
-    margin: Annotated[
-        float, typer.Option(min=0, help="Around a crop, as a share of its longer side")
-    ] = PreprocessConfig.margin,
+    margin: Margin = PreprocessConfig.margin,
     normalize: Annotated[Normalize, typer.Option(help="How intensities are scaled")] = (
         PreprocessConfig.normalize
     ),
@@ -116,6 +124,7 @@ def preprocess(
     clahe_tiles: Annotated[int, typer.Option(min=1, help="Its tiles a side")] = PreprocessConfig.clahe_tiles,
     when: Choosing = PreprocessConfig.when,
     part: RecordsPart = PreprocessConfig.part,
+    like: Like = PreprocessConfig.like,
     sheet: Sheet = PreprocessConfig.sheet,
     plan: PlanOnly = PreprocessConfig.plan,
     key_file: KeyFile = None,
@@ -130,6 +139,11 @@ def preprocess(
     of the depth (on 16 for float16). Z-scores of -4 to 4 fill 8 and 16 bits; float16 holds them unclipped
     where nothing was filtered, and brightness from 0 to 1. The bytes are the same for any number of jobs.
 
+    With --normalize train the manifest needs splits: percentiles of the training part become black and white,
+    whole pictures counting alike; float16 holds what is between, less its mean, by its standard deviation.
+    Shards and models record these statistics and the digest of the splits, and train takes no other splits;
+    those of the manifest go on. --like gives the images of another site the same recipe and statistics.
+
     Run again, it finds what is done: where OUT.h5 is whole and was made from the same records by the same
     recipe and version, and all source files and masks still have their digests, nothing is decoded. So a job
     array that is submitted again makes only the parts that are missing.
@@ -138,12 +152,14 @@ def preprocess(
     config = PreprocessConfig(**locals())
     if planned_only(config):
         return
+    from medcli.stages._recipe import recipe_like
     from medcli.stages.preprocess import plan as make_plan
     from medcli.stages.preprocess import run
 
     if plan:
         print_result(None, text=make_plan(config), as_json=False)
         return
+    config, _ = recipe_like(config, invocation.given())
     manifest = run(config, progress=invocation.progress)
     made = manifest.shards[0]
     summary = [f"{shard}: {made['num_images']} images, sha256 {made['sha256'][:12]}"]

@@ -43,6 +43,7 @@ CODES: dict[str, str] = {
     "recipe/bad-window": "the header's window is impossible (width below 1, not finite)",
     "recipe/no-range": "--normalize none, but the pixels have no known black and white",
     "recipe/channels": "the image has other channels than --channels asks for",
+    "recipe/inverted": "--normalize train, but dark and bright are stored the other way than in training",
     "recipe/bad-mask": "the mask is of another size than the image, or holds no class numbers",
     "recipe/no-spacing": "--spacing is given, but the pixel spacing of the image is unknown",
     "recipe/no-geometry": "--plane is given, but the position of the volume in the patient is unknown",

@@ -13,7 +13,7 @@ from medcli.images.contrast import equalize_adaptive
 from medcli.images.denoise import denoise
 from medcli.images.geometry import Placement, resize_image
 from medcli.images.intensity import MAX_16_BIT, to_8_bit
-from medcli.images.scaling import Z_RANGE, Scale
+from medcli.images.scaling import Scale
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Finisher:
         """[size, size, `num_channels`] in the type of `--depth`.
 
         Filtered in 16 bits; 8 bits are rounded before CLAHE, which counts in 256 bins anyway, or at the end.
-        float16 holds brightness from 0 to 1, or the scores of a z-score: these are not clipped, unless a
-        filter, which works on 16 bits between -4 and 4 deviations, came between.
+        float16 holds brightness from 0 to 1, or deviations from a mean: those of a z-score are not clipped,
+        unless a filter, which works on 16 bits from -4 to 4 deviations, came between.
         """
         depth = self.recipe.depth
         if depth is Depth.float16:
@@ -54,14 +54,15 @@ class Finisher:
         return with_channels(small, self.num_channels)
 
     def _half(self, frame: np.ndarray, placement: Placement, steps: Steps) -> np.ndarray:
-        if self.scale.is_scores and steps == Steps(denoise=False, clahe=False):
+        if not self.scale.moments:
+            values = self._filtered(frame, steps).astype(np.float32) / np.float32(MAX_16_BIT)
+            return with_channels(resize_image(values, placement), self.num_channels).astype(np.float16)
+        if steps == Steps(denoise=False, clahe=False):
             values = self.scale.scores(frame, is_inverted=self.is_inverted)
         else:
-            values = self._filtered(frame, steps).astype(np.float32) / np.float32(MAX_16_BIT)
-            if self.scale.is_scores:
-                values = (values - np.float32(0.5)) * np.float32(2 * Z_RANGE)
-        # Beside the image it is black: 0 of brightness, of scores the darkest there is.
-        black = values.min() if self.scale.is_scores else np.float32(0)
+            values = self.scale.scores_of_grey(self._filtered(frame, steps), is_inverted=self.is_inverted)
+        # Beside the image it is as dark as the image gets.
+        black = values.min(axis=(0, 1))
         small = with_channels(resize_image(values - black, placement) + black, self.num_channels)
         limit = np.finfo(np.float16).max
         return small.clip(-limit, limit).astype(np.float16)

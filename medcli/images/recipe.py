@@ -1,8 +1,8 @@
 """From a decoded picture to what a network eats, in one fixed order.
 
 Orientation and resampling, crops and slices, brightness (windows, percentiles or z-scores), MONOCHROME1
-inverted, denoising, CLAHE, fit to size, depth, channels. Every picture goes alone, so a result depends on
-its own pixels and the recipe only.
+inverted, denoising, CLAHE, fit to size, depth, channels. Every picture goes alone, so a result depends on its
+own pixels, the recipe and, with `--normalize train`, the statistics that go with it.
 """
 
 from __future__ import annotations
@@ -16,26 +16,35 @@ from medcli.config import PreprocessConfig
 from medcli.images.decisions import decide
 from medcli.images.frames import Finisher, Steps, check_channels
 from medcli.images.geometry import Placement, move_boxes, place_on_square, resize_mask
+from medcli.images.intensity import finite
 from medcli.images.picture import Box, Picture, Prepared
 from medcli.images.rules import check_recipe
-from medcli.images.scaling import find_scale
+from medcli.images.scaling import counted_values, find_scale
 from medcli.images.slices import Region, boxes_in_slice, chosen_slices, regions, stack_of
+from medcli.images.statistics import Sample, Statistics, sample
 from medcli.images.volumes import Volume, as_volume, orient, resample
 
-__all__ = ["Picture", "Prepared", "check_recipe", "prepare"]
+__all__ = ["Picture", "Prepared", "check_recipe", "measure", "prepare"]
 
 
-def prepare(picture: Picture, recipe: PreprocessConfig) -> list[Prepared]:
+def prepare(
+    picture: Picture, recipe: PreprocessConfig, *, statistics: Statistics | None = None
+) -> list[Prepared]:
     """The images that a picture gives: one of a 2-D image, one a chosen slice of a volume, one a box.
 
     An RGB image whose channels are equal is grey. Grey is repeated where three channels are asked for, colour
     becomes luma where one is. With `--neighbours` the channels are a slice between its neighbours; with
     several `--window` they are one slice in each of them.
 
+    Args:
+        picture: Decoded.
+        recipe: Checked (`check_recipe`).
+        statistics: Of the training part, for `--normalize train`.
+
     Raises:
         DataError: If pixels are not finite, or the picture lacks what the recipe asks for (see the code).
     """
-    volume, finisher = _begin(picture, recipe)
+    volume, finisher = _begin(picture, recipe, statistics)
     slices = recipe.slices if picture.is_volume else "central"
     made: list[Prepared] = []
     for region in regions(volume, recipe):
@@ -46,11 +55,34 @@ def prepare(picture: Picture, recipe: PreprocessConfig) -> list[Prepared]:
     return made
 
 
-def _begin(picture: Picture, recipe: PreprocessConfig) -> tuple[Volume, Finisher]:
+def measure(picture: Picture, recipe: PreprocessConfig, *, quantiles: int) -> Sample:
+    """The intensities of a whole picture, turned and resampled, for `statistics.combine`.
+
+    Raises:
+        DataError: If pixels are not finite, or its channels are not what the recipe asks for.
+    """
+    pixels = finite(_placed(picture, recipe).pixels)
+    found, is_colour = 1 if pixels.ndim == 3 else pixels.shape[3], _is_colour(pixels)
+    check_channels(found, _num_channels(recipe), is_colour=is_colour)
+    is_inverted = picture.is_inverted
+    channels = counted_values(
+        pixels, recipe, is_split=pixels.ndim == 4 and not is_colour, is_inverted=is_inverted
+    )
+    return sample(channels, quantiles=quantiles, is_inverted=is_inverted)
+
+
+def _num_channels(recipe: PreprocessConfig) -> int:
+    """Of one slice, without its neighbours."""
+    return recipe.channels // (2 * recipe.neighbours + 1)
+
+
+def _begin(
+    picture: Picture, recipe: PreprocessConfig, statistics: Statistics | None
+) -> tuple[Volume, Finisher]:
     volume = _placed(picture, recipe)
     pixels = volume.pixels
     is_colour = _is_colour(pixels)
-    num_channels = recipe.channels // (2 * recipe.neighbours + 1)
+    num_channels = _num_channels(recipe)
     scale = find_scale(
         pixels,
         recipe,
@@ -58,6 +90,7 @@ def _begin(picture: Picture, recipe: PreprocessConfig) -> tuple[Volume, Finisher
         is_colour=is_colour,
         is_inverted=picture.is_inverted,
         header_window=picture.window,
+        statistics=statistics,
     )
     found = 1 if pixels.ndim == 3 else pixels.shape[3]
     if len(recipe.window) > 1:

@@ -29,7 +29,10 @@ def check_recipe(recipe: PreprocessConfig) -> None:
 
 def holds_scores(recipe: Mapping[str, Any]) -> bool:
     """Whether images of a recorded recipe are deviations from a mean already, not brightness from 0 to 1."""
-    return recipe.get("depth") == Depth.float16 and recipe.get("normalize") == Normalize.zscore
+    return recipe.get("depth") == Depth.float16 and recipe.get("normalize") in {
+        Normalize.zscore,
+        Normalize.train,
+    }
 
 
 def _check_channels(recipe: PreprocessConfig) -> None:

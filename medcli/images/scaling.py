@@ -10,7 +10,15 @@ import numpy as np
 from medcli.config import Normalize, PreprocessConfig
 from medcli.errors import DataError
 from medcli.images.foreground import foreground
-from medcli.images.intensity import Ramp, finite, full_range_ramp, percentile_ramp, window_ramp
+from medcli.images.intensity import (
+    MAX_16_BIT,
+    Ramp,
+    finite,
+    full_range_ramp,
+    percentile_ramp,
+    window_ramp,
+)
+from medcli.images.statistics import Statistics
 
 Z_RANGE = 4.0
 """Standard deviations from the mean that become black and white; only float16 holds more."""
@@ -20,30 +28,48 @@ Z_RANGE = 4.0
 class Scale:
     """One ramp for all channels, one a channel, or (several windows) one for each channel to be made.
 
-    `is_scores`: the ramps run from -4 to 4 standard deviations, and float16 holds those.
+    Attributes:
+        ramps: From black to white.
+        moments: A mean and a standard deviation for each ramp, where float16 holds deviations from the mean.
+        is_clipped: Whether those, too, are cut off at black and white.
     """
 
     ramps: tuple[Ramp, ...]
-    is_scores: bool = False
+    moments: tuple[tuple[float, float], ...] = ()
+    is_clipped: bool = False
 
     def grey(self, frame: np.ndarray, *, is_inverted: bool) -> np.ndarray:
         """uint16 of [height, width] or [height, width, channels]; `is_inverted` gives the negative."""
-        return self._each(frame, lambda ramp, values: ramp.grey(values, is_inverted=is_inverted))
+        return self._each(frame, lambda i, values: self.ramps[i].grey(values, is_inverted=is_inverted))
 
     def scores(self, frame: np.ndarray, *, is_inverted: bool) -> np.ndarray:
-        """float32 standard deviations from the mean, not clipped; 0 where the picture is constant."""
-        sign = -1.0 if is_inverted else 1.0
-        return self._each(frame, lambda ramp, values: _scores(ramp, values, sign=sign))
+        """float32 standard deviations from the mean, of stored values; 0 where there is no deviation."""
+        return self._each(frame, lambda i, values: self._scores(i, values, is_inverted=is_inverted))
 
-    def _each(self, frame: np.ndarray, function: Callable[[Ramp, np.ndarray], np.ndarray]) -> np.ndarray:
+    def scores_of_grey(self, grey: np.ndarray, *, is_inverted: bool) -> np.ndarray:
+        """The same of what `grey` gave, which is cut off at black and white."""
+
+        def undo(i: int, values: np.ndarray) -> np.ndarray:
+            ramp, share = self.ramps[i], values / np.float64(MAX_16_BIT)
+            stored = ramp.low + (1 - share if is_inverted else share) * (ramp.high - ramp.low)
+            return self._scores(i, stored, is_inverted=is_inverted)
+
+        return self._each(grey, undo)
+
+    def _scores(self, index: int, values: np.ndarray, *, is_inverted: bool) -> np.ndarray:
+        ramp, (mean, deviation) = self.ramps[index], self.moments[index]
+        wide = values.astype(np.float64)
+        if self.is_clipped:
+            wide = wide.clip(ramp.low, ramp.high)
+        scores = (wide - mean) / (deviation or np.inf)
+        return (-scores if is_inverted else scores).astype(np.float32)
+
+    def _each(self, frame: np.ndarray, function: Callable[[int, np.ndarray], np.ndarray]) -> np.ndarray:
+        """Of all channels together, or of each by its own ramp."""
         if len(self.ramps) == 1:
-            return function(self.ramps[0], np.ascontiguousarray(frame))
+            return function(0, np.ascontiguousarray(frame))
         planes = [frame] * len(self.ramps) if frame.ndim == 2 else list(np.moveaxis(frame, -1, 0))
-        made = [
-            function(ramp, np.ascontiguousarray(plane))
-            for ramp, plane in zip(self.ramps, planes, strict=True)
-        ]
-        return np.stack(made, axis=-1)
+        return np.stack([function(i, np.ascontiguousarray(plane)) for i, plane in enumerate(planes)], axis=-1)
 
 
 def find_scale(
@@ -54,6 +80,7 @@ def find_scale(
     is_colour: bool,
     is_inverted: bool = False,
     header_window: tuple[float, float] | None = None,
+    statistics: Statistics | None = None,
 ) -> Scale:
     """The scale that `--normalize` gives a picture; slices and crops of it share the scale of the whole.
 
@@ -63,7 +90,8 @@ def find_scale(
     units differ.
 
     Raises:
-        DataError: If pixels are not finite, the window is missing.
+        DataError: If pixels are not finite, the window is missing, or statistics are of other channels or of
+            images whose other end is bright.
     """
     finite(pixels)
     method = recipe.normalize
@@ -74,21 +102,45 @@ def find_scale(
         return Scale((full_range_ramp(pixels.dtype),))
     if method is Normalize.window:
         return _windows(recipe, header_window)
-    channels = list(np.moveaxis(pixels, -1, 0)) if has_channels and not is_colour else [pixels]
-    ramps = []
-    for channel in channels:
-        values = _inside(channel, recipe, is_inverted=is_inverted)
-        if method is Normalize.percentile:
-            ramps.append(percentile_ramp(values, low=recipe.percentiles[0], high=recipe.percentiles[1]))
-        else:
-            ramps.append(
-                _score_ramp(float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64)))
-            )
-    return Scale(tuple(ramps), is_scores=method is Normalize.zscore)
+    channels = counted_values(
+        pixels, recipe, is_split=has_channels and not is_colour, is_inverted=is_inverted
+    )
+    if method is Normalize.train:
+        return _trained(statistics, num_channels=len(channels), is_inverted=is_inverted)
+    if method is Normalize.percentile:
+        low, high = recipe.percentiles
+        return Scale(tuple(percentile_ramp(values, low=low, high=high) for values in channels))
+    moments = [(float(v.mean(dtype=np.float64)), float(v.std(dtype=np.float64))) for v in channels]
+    ramps = (Ramp(mean - Z_RANGE * deviation, mean + Z_RANGE * deviation) for mean, deviation in moments)
+    return Scale(tuple(ramps), tuple(moments))
 
 
-def _inside(channel: np.ndarray, recipe: PreprocessConfig, *, is_inverted: bool) -> np.ndarray:
-    return channel[foreground(channel, is_inverted=is_inverted)] if recipe.foreground else channel
+def counted_values(
+    pixels: np.ndarray, recipe: PreprocessConfig, *, is_split: bool, is_inverted: bool
+) -> list[np.ndarray]:
+    """What is measured: each channel or all together, in the foreground where that is asked for."""
+    channels = list(np.moveaxis(pixels, -1, 0)) if is_split else [pixels]
+    if not recipe.foreground:
+        return channels
+    return [channel[foreground(channel, is_inverted=is_inverted)] for channel in channels]
+
+
+def _trained(statistics: Statistics | None, *, num_channels: int, is_inverted: bool) -> Scale:
+    assert statistics is not None, "of --normalize train"
+    if len(statistics.means) != num_channels:
+        raise DataError(
+            f"it has {num_channels} channels, the statistics of the training part {len(statistics.means)}",
+            code="recipe/channels",
+        )
+    if statistics.is_inverted != is_inverted:
+        raise DataError(
+            "other than in the training part, its low values are bright (or its high ones, if they were low)",
+            hint="use --normalize percentile",
+            code="recipe/inverted",
+        )
+    ramps = (Ramp(low, high) for low, high in zip(statistics.lows, statistics.highs, strict=True))
+    moments = zip(statistics.means, statistics.deviations, strict=True)
+    return Scale(tuple(ramps), tuple(moments), is_clipped=True)
 
 
 def _windows(recipe: PreprocessConfig, header_window: tuple[float, float] | None) -> Scale:
@@ -100,14 +152,3 @@ def _windows(recipe: PreprocessConfig, header_window: tuple[float, float] | None
             code="recipe/no-window",
         )
     return Scale(tuple(window_ramp(center=center, width=width) for center, width in windows))
-
-
-def _score_ramp(mean: float, deviation: float) -> Ramp:
-    return Ramp(mean - Z_RANGE * deviation, mean + Z_RANGE * deviation)
-
-
-def _scores(ramp: Ramp, values: np.ndarray, *, sign: float) -> np.ndarray:
-    deviation = (ramp.high - ramp.low) / (2 * Z_RANGE)
-    if deviation <= 0:
-        return np.zeros(values.shape, np.float32)
-    return (sign * (values.astype(np.float64) - (ramp.low + ramp.high) / 2) / deviation).astype(np.float32)

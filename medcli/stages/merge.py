@@ -11,6 +11,7 @@ from medcli.config import MergeConfig
 from medcli.errors import DataError, UsageError
 from medcli.progress import SILENT, Progress
 from medcli.stages._finished import Finished, Rows, find_finished
+from medcli.stages._splits import carry
 from medcli.store.atomic import check_creatable
 from medcli.store.hdf5 import open_hdf5, read_array, read_header, read_records
 from medcli.store.manifest import Manifest, load
@@ -76,6 +77,8 @@ def run(config: MergeConfig, *, progress: Progress = SILENT) -> Manifest:
         merged.shards = [_write(merged, parts, config.shard, rejected=own, header=header, progress=progress)]
     else:
         merged.records, merged.shards = found.records, [found.shard]
+    if merged.splits:
+        merged.splits = carry(merged.splits, merged)
     return merged
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,15 @@ import numpy as np
 
 from medcli.checks import check_max_rejects
 from medcli.cohorts.evidence.plan import plan_recipe
-from medcli.config import IngestConfig, PreprocessConfig, recorded_options
+from medcli.config import IngestConfig, Normalize, PreprocessConfig
 from medcli.errors import DataError, MedcliError
 from medcli.images.recipe import Picture, Prepared, check_recipe
 from medcli.images.recipe import prepare as apply_recipe
+from medcli.images.statistics import Statistics
 from medcli.progress import SILENT, Progress
 from medcli.stages._parts import choose_share
+from medcli.stages._recipe import recipe_like, recorded_recipe
+from medcli.stages._splits import carry, origin
 from medcli.store.atomic import check_creatable, write_bytes
 from medcli.store.digests import digest_json
 from medcli.store.manifest import Manifest, load
@@ -37,6 +40,7 @@ class Job:
     file: Source
     recipe: PreprocessConfig
     num_classes: int | None
+    statistics: Statistics | None = None
 
 
 def run(config: PreprocessConfig, *, progress: Progress = SILENT) -> Manifest:
@@ -52,6 +56,7 @@ def run(config: PreprocessConfig, *, progress: Progress = SILENT) -> Manifest:
         StorageError: If writing it fails; nothing is left under its name.
         DataError: If there is nothing to do, nothing is left, or more is rejected than allowed.
     """
+    config, statistics = recipe_like(config)
     check_recipe(config)
     check_max_rejects(0, num_inputs=0, limit=config.max_rejects)
     share = choose_share(config.part, progress=progress)
@@ -65,15 +70,26 @@ def run(config: PreprocessConfig, *, progress: Progress = SILENT) -> Manifest:
         evidence=before.evidence,
         history=list(before.history),
     )
-    after.add_history("preprocess", config, [("records", before.records_digest())])
+    if config.normalize is Normalize.train:
+        statistics = statistics or _measured(before, jobs, config, progress=progress)
+        jobs = [replace(job, statistics=statistics) for job in jobs]
+    splits = [("splits", statistics.splits)] if statistics else []
+    after.add_history("preprocess", config, [("records", before.records_digest()), *splits])
     own = jobs if share is None else [jobs[row] for row in share.range_of(len(jobs))]
     # A part carries what merge needs to know of it; the whole has no trace of how it was made.
     part = {"part": [share.number, share.count]} if share else {}
-    header = {"task": after.task, "recipe": recorded_options(config), "history": after.history, **part}
+    header = {
+        "task": after.task,
+        "recipe": recorded_recipe(config, statistics),
+        "history": after.history,
+        **part,
+    }
     if not _is_done(after, own, config, header=header, progress=progress):
         # Whether there are masks is a matter of all records: parts are alike, and so is what they merge to.
         with_masks = any("mask" in job.file for job in jobs)
         _write(after, own, config, header=header, with_masks=with_masks, progress=progress)
+    if statistics and before.splits and origin(before.splits) == statistics.splits:
+        after.splits = before.splits if share else carry(before.splits, after)
     used = {row.get("volume", row["id"]) for row in after.records}
     assert len(own) == len(used) + after.shards[0]["num_rejected"]
     if config.sheet and used:
@@ -99,6 +115,15 @@ def prepare(job: Job) -> list[Prepared]:
     Raises:
         DataError: With the reason code of a record that cannot be used.
     """
+    return apply_recipe(decode(job), job.recipe, statistics=job.statistics)
+
+
+def decode(job: Job) -> Picture:
+    """One record, as it was when it was ingested.
+
+    Raises:
+        DataError: With the reason code of a record that cannot be used.
+    """
     from medcli.formats.image import decode_source
 
     image = decode_source(job.root, job.file, sha256=job.record["sha256"])
@@ -113,7 +138,7 @@ def prepare(job: Job) -> list[Prepared]:
             code="recipe/bad-mask",
         )
     geometry = image.geometry
-    picture = Picture(
+    return Picture(
         image.pixels,
         is_volume=image.is_volume,
         spacing_mm=geometry.spacing_mm if geometry else None,
@@ -123,7 +148,6 @@ def prepare(job: Job) -> list[Prepared]:
         mask=mask,
         boxes=tuple(_in_pixels(box, image.pixels) for box in job.record.get("boxes", ())),
     )
-    return apply_recipe(picture, job.recipe)
 
 
 def _in_pixels(box: dict[str, Any], pixels: np.ndarray) -> dict[str, Any]:
@@ -164,6 +188,14 @@ def _jobs(manifest: Manifest, config: PreprocessConfig) -> Iterator[Job]:
                 hint="run medcli ingest again without --labels-only",
             )
         yield Job(record, root, files[record["id"]], config, num_classes)
+
+
+def _measured(
+    manifest: Manifest, jobs: list[Job], config: PreprocessConfig, *, progress: Progress
+) -> Statistics:
+    from medcli.stages._statistics import measure_training_part
+
+    return measure_training_part(manifest, jobs, config, progress=progress)
 
 
 def _is_done(
@@ -261,5 +293,5 @@ def _tell(before: Manifest, after: Manifest, *, progress: Progress) -> None:
         counts = Counter(rejection["code"] for rejection in new)
         codes = ", ".join(f"{code} {count}" for code, count in sorted(counts.items()))
         progress.note(f"{len(new)} of {len(before.records)} images rejected: {codes}")
-    if before.splits or before.model or before.predictions:
+    if (before.splits and not after.splits) or before.model or before.predictions:
         progress.note("splits and what came after them were made from other images: run medcli split again")

@@ -21,9 +21,9 @@ from medcli.reporting.curves import training_curve
 from medcli.signals import saving, stop_requested
 from medcli.stages._model import MODEL_VERSION
 from medcli.stages._run_folder import log_lines
+from medcli.stages._splits import check_splits, refuse_other_statistics
 from medcli.stages._training_job import Cohort, TrainingJob
 from medcli.store.atomic import check_creatable, locked, prepare_folder, write_bytes
-from medcli.store.digests import digest_json
 from medcli.store.manifest import Manifest, load
 from medcli.store.predictions import Predictions, write_predictions
 from medcli.store.references import Reference
@@ -71,9 +71,9 @@ def _read_cohort(manifest: Manifest, config: TrainConfig) -> Cohort:
     classes, task_type = manifest.classes, manifest.task_type
     if reader.header["task"] != manifest.task:
         raise DataError("task or classes of the shards are not those of the manifest")
+    check_splits(splits)
+    refuse_other_statistics(reader.header["recipe"], splits)
     parts = splits["parts"]
-    if digest_json(parts) != splits["sha256"]:
-        raise DataError("the splits are not those that split wrote (sha256 differs)", hint="run medcli split")
     verify_parts(reader.records, parts)
     targets = targets_from_labels(
         reader.records, classes, task_type=task_type, uncertain=config.uncertain, blank=config.blank
