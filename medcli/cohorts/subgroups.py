@@ -103,9 +103,9 @@ def assign_groups(records: Sequence[dict[str, Any]], subgroups: Subgroups) -> Gr
         if UNKNOWN in values:
             names.append(UNKNOWN)
         else:
-            names.append(next((value for value in values if value in outside), ", ".join(values)))
+            names.append(next((value for value in values if value in outside), " & ".join(values)))
     seen = set(names)
-    compared = [name for name in map(", ".join, itertools.product(*orders)) if name in seen]
+    compared = [name for name in map(" & ".join, itertools.product(*orders)) if name in seen]
     if len(compared) > _MOST_GROUPS:
         raise DataError(
             f"{subgroups.text!r} makes {len(compared)} groups, at most {_MOST_GROUPS} can be compared"

@@ -80,15 +80,17 @@ def cochran_q(
 
 
 def gap(first: Quantity, second: Quantity, *, correlation: float = 0.0, level: float) -> Quantity:
-    """Difference of a metric between two groups, with an interval that adds their intervals (Zou 2007).
+    """Difference of a metric between two groups, with an interval that squares and adds their intervals.
 
     Args:
         first: Of one group.
         second: Of the other.
         correlation: Of their errors, where patients are in both groups.
+
+    Reference: Zou, Psychological Methods 2007; 12:399.
     """
     n, used = first["n"] + second["n"], first["n_clusters"] + second["n_clusters"]
-    method = "difference between groups, square and add (Zou 2007)"
+    method = "difference between groups, square and add"
     if first["estimate"] is None or second["estimate"] is None:
         reason = first["reason"] if first["estimate"] is None else second["reason"]
         return undefined(f"a group has none: {reason}", method=method, n=n, n_clusters=used)
@@ -110,10 +112,26 @@ def gap(first: Quantity, second: Quantity, *, correlation: float = 0.0, level: f
         n=n,
         n_clusters=used,
     )
-    z = difference / se if se > 0 else None
+    # The level at which the interval would end at zero: p and interval never disagree.
+    reach = below if difference > 0 else above
+    z = normal_quantile(level) * difference / reach if reach > 0 else None
     p = None if z is None else 2 * float(ndtr(-abs(z)))
-    reason = None if se > 0 else "the groups have no error"
+    reason = None if reach > 0 else "the groups have no error"
     return with_test(value, hypothesis_test("no difference between groups", statistic=z, p=p, reason=reason))
+
+
+def interval_error(value: Quantity, *, scale: str = "plain") -> float:
+    """The standard error that an interval implies where it is symmetric; 0 when there is none.
+
+    Args:
+        value: A quantity.
+        scale: Where the interval is symmetric, as of `cochran_q`; the error is told on the plain scale.
+    """
+    if value["ci"] is None or not all(_INSIDE[scale](edge) for edge in (value["estimate"], *value["ci"])):
+        return 0.0
+    transform, slope = _SCALES[scale]
+    low, high = (transform(edge) for edge in value["ci"])
+    return float((high - low) / (2 * normal_quantile(value["level"]) * slope(value["estimate"])))
 
 
 def standard_error(value: Quantity) -> float:
@@ -155,7 +173,8 @@ def too_few(targets: np.ndarray, clusters: np.ndarray) -> str | None:
     for kind, rows in (("positive", is_positive), ("negative", ~is_positive)):
         count = len(np.unique(np.asarray(clusters)[rows]))
         if count < FEWEST:
-            return f"{count} {kind} patients, fewer than {FEWEST}: listed, not tested"
+            noun = "patient" if count == 1 else "patients"
+            return f"{count} {kind} {noun}, fewer than {FEWEST}: listed, not tested"
     return None
 
 

@@ -20,8 +20,8 @@ from medcli.metrics.heterogeneity import (
     cochran_q,
     equalised_odds,
     gap,
+    interval_error,
     permutation_tests,
-    standard_error,
     too_few,
 )
 from medcli.metrics.influences import correlation, influences
@@ -233,7 +233,7 @@ def _differences(
             if row != largest
         ]
         estimates = [np.nan if value["estimate"] is None else value["estimate"] for value in values]
-        errors = [standard_error(value) for value in values]
+        errors = [interval_error(value, scale=scale) for value in values]
         spread[name] = cochran_q(estimates, errors, scale=scale, correlations=found)
     return {
         "reference": tested[largest].name,

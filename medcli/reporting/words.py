@@ -65,6 +65,31 @@ def count(size: int, noun: str) -> str:
     return f"{size:,} {noun if size == 1 else plural}"
 
 
+def field_words(field: str) -> str:
+    """A field of records as a heading: `Sex`, `Age`, `Sex and age`; bins are left to the groups."""
+    names = [part.partition(":")[0].strip() for part in field.split("*")]
+    text = printable(" and ".join(names))
+    return text[:1].upper() + text[1:]
+
+
+def group_words(field: str, group: str) -> str:
+    """A group of a field: `women`, `0 to under 40`, `men, 60 to under 120`."""
+    names = [part.partition(":")[0].strip() for part in field.split("*")]
+    values = group.split(" & ")
+    if len(values) != len(names):
+        return printable(group)
+    return ", ".join(_value_words(name, value) for name, value in zip(names, values, strict=True))
+
+
+def _value_words(field: str, value: str) -> str:
+    if field == "sex":
+        value = {"F": "women", "M": "men", "O": "other sex"}.get(value, value)
+    if value.startswith("[") and value.endswith(")"):
+        low, _, high = value[1:-1].partition(", ")
+        return f"{low} to under {high}"
+    return printable(value)
+
+
 def sample(evaluation: dict[str, Any]) -> str:
     """How many images of how many patients: `367 images of 160 patients, clustered`."""
     images = count(evaluation["n"], "image")

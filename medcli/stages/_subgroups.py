@@ -13,7 +13,7 @@ from medcli.metrics.heterogeneity import FEWEST
 from medcli.metrics.patients import patient_codes
 from medcli.metrics.scored import Scored
 from medcli.metrics.subgroups import FAMILY, Settings, adjust_for_all, compare_groups
-from medcli.stages._scoring import counted_rows
+from medcli.stages._scoring import scored_records
 from medcli.store.digests import derive_seed
 from medcli.store.predictions import Predictions
 
@@ -61,9 +61,30 @@ def subgroup_section(
     }
 
 
+def group_flags(section: dict[str, Any], *, level: float) -> list[str]:
+    """One line for each measure that differs between groups by more than chance, after Holm."""
+    lines = []
+    for field in section["fields"]:
+        for entry in field["classes"]:
+            groups = {group["group"]: group for group in entry["groups"]}
+            for measure, found in entry["worst"].items():
+                test = found["test"]
+                if measure not in entry["gaps"] or test["p"] is None or test["p_holm"] >= 1 - level:
+                    continue
+                ends = [
+                    f"{groups[found[end]][measure]['estimate']:.3f} ({found[end]})"
+                    for end in ("lowest", "highest")
+                ]
+                lines.append(
+                    f"{entry['class']}: {measure} differs by {field['field']} more than chance makes it: "
+                    f"{' to '.join(ends)}"
+                )
+    return lines
+
+
 def _in_order(scored: Scored, predictions: Predictions) -> tuple[Scored, list[dict[str, Any]]]:
     """Images and records by id: what is drawn then does not depend on the order of the rows."""
-    counted = [predictions.records[row] for row in np.flatnonzero(counted_rows(predictions))]
+    counted = scored_records(predictions)
     order = sorted(range(len(counted)), key=lambda row: counted[row]["id"])
     records = [counted[row] for row in order]
     ordered = scored.subset(np.array(order, dtype=np.int64))

@@ -23,7 +23,7 @@ from medcli.stages._predictions import load_source, open_predictions, prediction
 from medcli.stages._readers import readers_section
 from medcli.stages._scoring import score, scored_records
 from medcli.stages._settings import measure_settings
-from medcli.stages._subgroups import subgroup_section
+from medcli.stages._subgroups import group_flags, subgroup_section
 from medcli.stages._warnings import Evidence, warnings
 from medcli.store.atomic import check_creatable, locked, prepare_folder, write_bytes
 from medcli.store.manifest import Manifest, load
@@ -78,6 +78,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
             section["flags"] += moved_by_policy(section["policies"])
         if groups:
             section["subgroups"] = groups
+            section["flags"] += group_flags(groups, level=config.level)
         step(1, note="numbers")
         inputs = [("predictions", ref["sha256"])]
         if config.readers:

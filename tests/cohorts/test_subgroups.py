@@ -77,9 +77,9 @@ def test_bins_hold_their_lower_edge_and_not_their_upper_one() -> None:
 
 def test_combinations_are_unknown_where_a_part_is() -> None:
     assert groups_of("sex*age:0-40-120") == [
-        "F, [0, 40)",
-        "M, [0, 40)",
-        "F, [40, 120)",
+        "F & [0, 40)",
+        "M & [0, 40)",
+        "F & [40, 120)",
         "unknown",
         "age outside [0, 120)",
         "unknown",

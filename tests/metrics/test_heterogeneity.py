@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from medcli.metrics.discrimination import auc_quantity
 from medcli.metrics.heterogeneity import (
     PERMUTED,
     cochran_q,
     equalised_odds,
     gap,
+    interval_error,
     largest_gap,
     permutation_tests,
     standard_error,
@@ -59,8 +61,12 @@ def test_gaps_between_groups():
     found = gap(groups["F"], groups["M"], level=0.95)
     # Square and add of Wilson's intervals is Newcombe's method 10.
     assert found["ci"] == pytest.approx([0.0524, 0.3339], abs=5e-5)
-    # z = 0.2 / sqrt(.8 * .2 / 70 + .6 * .4 / 80)
-    assert found["test"]["statistic"] == pytest.approx(0.2 / np.sqrt(0.16 / 70 + 0.24 / 80))
+    assert found["se"] == pytest.approx(np.sqrt(0.16 / 70 + 0.24 / 80))
+    # p is the level at which the interval ends at zero.
+    assert found["test"]["statistic"] == pytest.approx(1.959964 * 0.2 / (0.2 - 0.0524), rel=1e-3)
+    backwards = gap(groups["M"], groups["F"], level=0.95)
+    assert backwards["test"]["statistic"] == pytest.approx(-found["test"]["statistic"])
+    assert backwards["test"]["p"] == pytest.approx(found["test"]["p"])
     tied = gap(groups["F"], groups["M"], correlation=0.6, level=0.95)
     assert tied["se"] < found["se"]
     assert tied["ci"][0] > found["ci"][0]
@@ -71,6 +77,28 @@ def test_gaps_between_groups():
     assert equalised_odds(groups, {})["equalised_odds_gap"] is None
     assert largest_gap([0.5, None, 0.8]) == pytest.approx(0.3)
     assert largest_gap([0.5, None]) is None
+
+
+def test_errors_are_those_of_the_interval_where_it_is_symmetric():
+    targets, scores = np.tile([0, 1], 100), np.random.default_rng(1).normal(size=200)
+    value = auc_quantity(targets, scores + targets, np.arange(200), level=0.9)
+    assert value["method"] == "DeLong, logit scale"
+    assert interval_error(value, scale="logit") == pytest.approx(value["se"], rel=1e-9)
+    perfect = auc_quantity(targets, targets.astype(float), np.arange(200), level=0.9)
+    assert interval_error(perfect, scale="logit") == 0
+
+
+def test_equal_groups_seem_different_as_often_as_they_should():
+    """Shares near 1 of few cases, where errors of the estimates themselves are too small."""
+    generator = np.random.default_rng(3)
+    p_values = []
+    for _ in range(1500):
+        groups = shares({name: (int(generator.binomial(14, 0.9)), 14) for name in "ab"})
+        found = cochran_q(
+            [value["estimate"] for value in groups.values()], [interval_error(v) for v in groups.values()]
+        )
+        p_values.append([found["test"]["p"], gap(groups["a"], groups["b"], level=0.95)["test"]["p"]])
+    assert (np.mean(np.array(p_values) < 0.05, axis=0) < 0.07).all()
 
 
 def test_few_patients_are_listed_not_tested():

@@ -83,7 +83,9 @@ def test_two_groups_worked_by_hand():
     low, high = wilson(0.6, 10, level=0.95), wilson(0.8, 10, level=0.95)
     assert gap["gap"]["ci"][0] == pytest.approx(-0.2 - math.hypot(0.6 - low[0], high[1] - 0.8))
     q = entry["heterogeneity"]["sensitivity"]["test"]
-    assert q["statistic"] == pytest.approx(0.04 / (0.6 * 0.4 / 10 + 0.8 * 0.2 / 10))
+    # Weights are of the errors that Wilson's intervals imply.
+    widths = [(edges[1] - edges[0]) / (2 * 1.959964) for edges in (low, high)]
+    assert q["statistic"] == pytest.approx(0.04 / (widths[0] ** 2 + widths[1] ** 2))
     assert entry["equalised_odds"]["equalised_odds_gap"] == pytest.approx(0.2)
     assert (entry["worst"]["auc"]["lowest"], entry["worst"]["auc"]["highest"]) == ("M", "F")
     assert entry["worst"]["sensitivity"]["test"]["statistic"] == pytest.approx(0.2)

@@ -73,6 +73,23 @@ def test_without_the_option_there_is_no_section(tmp_path: Path) -> None:
     assert "subgroups" not in evaluated(table(tmp_path / "scores.csv", num_patients=30), ())
 
 
+def test_a_planted_gap_is_among_the_flags(section: dict, tmp_path: Path) -> None:
+    assert not [flag for flag in section["flags"] if "differs by" in flag]
+    path = table(tmp_path / "scores.csv")
+    rows = list(csv.reader(path.open()))
+    for row in rows[1:]:
+        if row[4] == "M" and row[2] == "1":
+            row[3] = f"{float(row[3]) / 4:.4f}"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    flags = [flag for flag in evaluated(path, ("sex,device",))["flags"] if "differs by" in flag]
+    assert [flag.partition(" more than")[0] for flag in flags] == [
+        "positive: auc differs by sex",
+        "positive: sensitivity differs by sex",
+    ]
+    assert flags[1].endswith("(F)")
+
+
 def test_words_that_are_none_are_refused(tmp_path: Path) -> None:
     path = table(tmp_path / "scores.csv", num_patients=30)
     with pytest.raises(UsageError, match="'age:40' is not FIELD"):

@@ -39,6 +39,7 @@ from medcli.reporting.chapters import (
     numbers,
     probabilities,
     readers,
+    subgroups,
     summary,
     thresholds,
 )
@@ -48,6 +49,7 @@ CHAPTERS = (
     discrimination.CHAPTER,
     thresholds.CHAPTER,
     probabilities.CHAPTER,
+    subgroups.CHAPTER,
     errors.CHAPTER,
     readers.CHAPTER,
     heatmaps.CHAPTER,

@@ -9,7 +9,9 @@ from medcli.reporting.csv_tables import quantities
 
 
 def _words(section: Section) -> dict[str, Any]:
-    rows = [{"of": of, "label": label, "quantity": value} for of, label, value in quantities(section)]
+    # Groups have tables of their own; here they would be thousands of rows.
+    rest = {name: value for name, value in section.items() if name != "subgroups"}
+    rows = [{"of": of, "label": label, "quantity": value} for of, label, value in quantities(rest)]
     return {"numbers": rows}
 
 

@@ -1,0 +1,144 @@
+"""The chapter on groups: what it says, shows and hands to other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from medcli.metrics.scored import Scored
+from medcli.metrics.subgroups import FAMILY, Settings, adjust_for_all, compare_groups
+from medcli.reporting.chapters.subgroups import CHAPTER
+from medcli.reporting.csv_tables import as_csv
+from medcli.reporting.methods import METHODS, method_words
+from medcli.reporting.templating import environment
+from medcli.reporting.words import field_words, group_words
+
+HOSTILE = "<b>mass</b>"
+
+
+def section(*, shift: float, num_classes: int = 1, seed: int = 3) -> dict:
+    """Two images a patient; positives of men score lower by `shift`."""
+    generator = np.random.default_rng(seed)
+    n = 600
+    sex = np.repeat(generator.integers(2, size=n // 2), 2)
+    targets = (generator.random((n, num_classes)) < 0.4).astype(float)
+    line = generator.normal(size=(n, num_classes)) + targets * (2 - shift * sex[:, None])
+    p = 1 / (1 + np.exp(-line))
+    names = [HOSTILE, *(f"class {k}" for k in range(1, num_classes))]
+    scored = Scored(names, False, targets, p, p, None, [{"threshold": 0.7}] * num_classes, np.arange(n) // 2)
+    fields = []
+    for field, codes, groups in (
+        ("sex", sex, ["F", "M"]),
+        ("age:0-40-80", np.arange(n) % 3, ["[0, 40)", "[40, 80)", "unknown"]),
+    ):
+        listed = {"unknown": "the value is unknown: listed, not tested"}
+        found = compare_groups(
+            scored, codes, groups, listed=listed, settings=Settings(0.95, 15, 1, permutations=199)
+        )
+        fields.append({"field": field, **found})
+    adjust_for_all(fields)
+    whole = [{"class": name, **fields[0]["classes"][k]["groups"][0]} for k, name in enumerate(names)]
+    groups = {"family": FAMILY, "fewest": 10, "permutations": 199, "fields": fields}
+    return {"level": 0.95, "unit": "patient", "classes": whole, "subgroups": groups}
+
+
+def page(document: dict) -> str:
+    figures = {name: {"columns": 1, "panels": []} for name in CHAPTER.figures(document)}
+    template = environment().get_template("subgroups.html.j2")
+    return template.render(section=document, figures=figures, **CHAPTER.words(document))
+
+
+def test_differences_are_told_in_plain_words() -> None:
+    alike, apart = section(shift=0), section(shift=1.5)
+    said = CHAPTER.words(alike)["fields"][0]
+    assert said["verdict"] == (
+        "The differences between these groups are compatible with chance: none of 3 comparisons (AUC, "
+        "sensitivity and specificity) goes beyond it."
+    )
+    assert len(said["sentences"]) == 3
+    assert "in women" in said["sentences"][0]
+    assert "is compatible with chance (p" in said["sentences"][0]
+    said = CHAPTER.words(apart)["fields"][0]
+    assert said["verdict"].startswith("2 of 3 comparisons")
+    assert "in men and" in said["sentences"][1]
+    assert "is larger than chance makes (p 0.010 after Holm" in said["sentences"][1]
+
+
+def test_with_many_classes_only_what_differs_is_told() -> None:
+    said = CHAPTER.words(section(shift=0, num_classes=6))["fields"][1]
+    assert said["sentences"] == []
+    assert "none of 18 comparisons (AUC, sensitivity and specificity of 6 classes)" in said["verdict"]
+
+
+def test_the_page_shows_every_group_and_escapes_names() -> None:
+    document = section(shift=1.5)
+    text = page(document)
+    assert HOSTILE not in text
+    assert "&lt;b&gt;mass&lt;/b&gt;, women" in text
+    assert "40 to under 80" in text
+    assert "the value is unknown: listed, not tested" in text
+    assert "100 patients in several groups." in text
+    assert "Equalised odds: the largest gap" in text
+
+
+def test_the_table_holds_every_measure_of_every_group() -> None:
+    document = section(shift=1.5)
+    rows = list(csv.DictReader(io.StringIO(as_csv(CHAPTER.tables(document)["subgroups"]).decode())))
+    assert len(rows) == 5 * 11
+    wanted = document["subgroups"]["fields"][0]["classes"][0]
+    row = next(r for r in rows if (r["group"], r["measure"]) == ("M", "sensitivity"))
+    assert float(row["estimate"]) == wanted["groups"][1]["sensitivity"]["estimate"]
+    other = next(r for r in rows if (r["group"], r["measure"]) == ("F", "sensitivity"))
+    gap = next(r for r in (row, other) if r["reference"])
+    assert float(gap["gap_low"]) == wanted["gaps"]["sensitivity"][0]["gap"]["ci"][0]
+    assert float(gap["permutation_p_holm"]) == wanted["worst"]["sensitivity"]["test"]["p_holm"]
+    assert {r["tested"] for r in rows if r["group"] == "unknown"} == {"false"}
+
+
+def test_forest_plots_tell_their_numbers() -> None:
+    drawn = CHAPTER.figures(section(shift=0, num_classes=2))
+    assert list(drawn) == [
+        "subgroups-auc",
+        "subgroups-sensitivity",
+        "subgroups-specificity",
+        "subgroups-observed-to-expected",
+    ]
+    panel = drawn["subgroups-auc"].panels[1]
+    assert [row["label"] for row in panel["rows"]] == [
+        *("Sex", "women", "men"),
+        *("Age", "0 to under 40", "40 to under 80", "unknown"),
+    ]
+    assert panel["alt"].startswith("AUC of class 1 by group: women 0.")
+
+
+def test_every_method_has_a_source() -> None:
+    said = set(method_words(section(shift=1)["subgroups"]))
+    assert any("permutation of patients" in text for text in said)
+    unnamed = {text for text in said if not any(method.words in text for method in METHODS)}
+    assert unnamed <= {"Wald, perfect calibration"}
+
+
+@pytest.mark.parametrize(
+    ("field", "group", "words"),
+    [
+        ("sex", "F", "women"),
+        ("view", "F", "F"),
+        ("age:0-40-60", "[40, 60)", "40 to under 60"),
+        ("sex*age", "M & [0, 17.5)", "men, 0 to under 17.5"),
+        ("sex*age", "unknown", "unknown"),
+        ("maker", "A & B\n", "A & B\\x0a"),
+    ],
+)
+def test_groups_in_words(field: str, group: str, words: str) -> None:
+    assert group_words(field, group) == words
+
+
+def test_fields_in_words() -> None:
+    assert [field_words(name) for name in ("sex", "age:0-40", "sex*age:0-40")] == [
+        "Sex",
+        "Age",
+        "Sex and age",
+    ]
