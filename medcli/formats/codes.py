@@ -25,6 +25,8 @@ CODES: dict[str, str] = {
     "series/mixed": "the slices of a DICOM series have several sizes, spacings or orientations",
     "series/tilt": "the slices of a DICOM series are shifted against each other (gantry tilt)",
     "layout/incomplete": "a case lacks a file that its layout asks for",
+    "file/doubled": "the same DICOM object (SOP Instance UID) with the same pixels as a file that is kept",
+    "file/uid-conflict": "several DICOM files have one SOP Instance UID, but differ in what they show",
     "file/symlink": "a link that leaves the folder, leads to a folder, or leads nowhere",
     "file/not-regular": "a FIFO, socket or device",
     "file/unreadable": "no permission, or reading failed",

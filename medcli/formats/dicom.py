@@ -8,6 +8,7 @@ import numpy as np
 from pydicom.dataset import FileDataset
 
 from medcli.formats.codes import reject
+from medcli.formats.dicom_fields import KEYWORDS, header_of
 from medcli.formats.dicom_frames import Frames
 from medcli.formats.dicom_header import read_header, read_image
 from medcli.formats.dicom_pixels import stored_values
@@ -15,15 +16,10 @@ from medcli.formats.dicom_units import apply_modality, first_window, suv_factor
 from medcli.formats.dicom_values import FAULTS, spacing_of, text
 from medcli.formats.source import Geometry, SourceHeader, SourceImage
 
-_FIELDS = {"modality": "Modality", "view": "ViewPosition", "age": "PatientAge", "sex": "PatientSex"}
-
 
 def scan_bytes(content: bytes, *, kind: str) -> SourceHeader:
-    """Fields and patient of an image whose size and number of frames are acceptable."""
-    dataset = read_header(content, keywords=[*_FIELDS.values(), "PatientID"])
-    fields = {name: text(dataset, keyword) for name, keyword in _FIELDS.items()}
-    patient = text(dataset, "PatientID")
-    return SourceHeader(kind, {name: value for name, value in fields.items() if value}, patient or None)
+    """What may be said of an image whose size and number of frames are acceptable."""
+    return header_of(read_header(content, keywords=KEYWORDS), kind=kind)
 
 
 def decode_bytes(content: bytes, *, kind: str) -> SourceImage:

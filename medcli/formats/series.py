@@ -167,6 +167,9 @@ def _plane(content: bytes) -> _Plane:
     is_usable = len(position) == 3 and len(orientation) == 6 and rows > 0 and columns > 0
     if not is_usable or not np.isfinite([*position, *orientation, rows, columns]).all():
         raise reject("decode/bad-header", "a slice has no usable position, orientation or spacing")
+    sides = np.array(orientation).reshape(2, 3)
+    if np.abs(sides @ sides.T - np.eye(2)).max() > 0.01:
+        raise reject("decode/bad-header", "the directions of rows and columns are not perpendicular units")
     return position, orientation, (rows, columns)
 
 

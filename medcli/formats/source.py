@@ -15,6 +15,10 @@ MAX_BYTES = 1 << 30
 """Largest file, and largest inflated content, in bytes."""
 
 
+BURNED_IN = "burned-in"
+"""Flag of an image that has text in its pixels, or is of a kind that usually has."""
+
+
 def stack(parts: Sequence[np.ndarray], *, axis: int = 0) -> np.ndarray:
     """Parts of one image along a new axis.
 
@@ -73,8 +77,14 @@ class SourceHeader:
         kind: Format, as `identify` names it.
         fields: Raw values of allow-listed record fields: modality, view, age, sex.
         patient: Raw patient id; only ever hashed.
+        uid: What names the image everywhere (SOP Instance UID); only ever compared.
+        flags: What is odd by the header: `BURNED_IN`.
+        elements: Raw values by DICOM keyword, of those that may be asked for.
     """
 
     kind: str
     fields: dict[str, Any] = field(default_factory=dict)
     patient: str | None = None
+    uid: str = ""
+    flags: tuple[str, ...] = ()
+    elements: dict[str, str] = field(default_factory=dict)

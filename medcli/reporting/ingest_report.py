@@ -17,6 +17,7 @@ from medcli.reporting.words import count
 
 NUM_MONTAGE, NUM_PAIRS, NUM_ODD = 60, 12, 8
 FLAGS = {
+    "burned-in": "marked or likely to have burned-in text, which may name the patient",
     "constant": "every pixel has the same value",
     "blank": "nearly every pixel has the same value: hardly any content",
     "clipped": "more than 5 % of the middle is at the darkest or brightest value",
@@ -170,6 +171,8 @@ def _findings(evidence: Mapping[str, Any], rejected: Sequence[Any]) -> list[str]
                 plural = noun.replace("set", "sets").replace("pair", "pairs") if number > 1 else noun
                 verb = what if number > 1 else what.replace("have", "has").replace("look ", "looks ")
                 lines.append(f"{number:,} {plural} {verb}, {words}.")
+    if number := evidence.get("quality", {}).get("burned-in", {}).get("count"):
+        lines.append(f"{count(number, 'image')} may have burned-in text that names patients.")
     for flag in ("constant", "blank", "clipped", "few-values"):
         if number := evidence.get("quality", {}).get(flag, {}).get("count"):
             verb = "holds" if flag == "few-values" else "is"

@@ -37,10 +37,10 @@ def gather(
         "labels": label_counts(records, task["classes"] if task else []),
         "fields": field_counts(records, dropped),
         "same_bytes": exact_duplicates(records, by="sha256"),
+        "quality": flag_counts(records, facts),
     }
     if facts:
         evidence |= {
-            "quality": flag_counts(records, facts),
             "same_pixels": exact_duplicates(records, by="pixels_sha256"),
             "near_duplicates": near_duplicates(records, facts),
             "fingerprint": fingerprint(records, facts),

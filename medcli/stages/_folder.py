@@ -20,6 +20,7 @@ from medcli.formats.inflate import GZIP, inflate
 from medcli.formats.series import SeriesGroup, group_series, scan_slice
 from medcli.formats.tables import Table, read_table
 from medcli.progress import Progress
+from medcli.stages._doubled import CONFLICT, DOUBLED, judge_slices
 from medcli.store.sources import Source, resolve_inside
 from medcli.workers import run_in_workers
 
@@ -39,23 +40,24 @@ class InputFolder:
         self._progress = progress
         self.root, self.listing = _list_inputs(config.source)
         self._tables: dict[str, Table] = {}
+        self._refused: dict[str, str] = {}
 
-    @cached_property
+    @property
     def odd(self) -> dict[str, str]:
-        """Links and special files that are not followed, with the reason code."""
-        return dict(self.listing.odd)
+        """What is refused by name, with the reason code: links, special files, copies of slices, ..."""
+        return {**dict(self.listing.odd), **self._refused}
 
     @cached_property
     def inputs(self) -> list[str]:
         """Files, series and NIfTI pairs as one input, and what is odd: that is refused by name."""
         parts = {path for group in self._groups.values() for path in group.files} | {*self._pairs.values()}
-        names = [path for path in (*self.listing.files, *self.odd) if path not in parts]
+        names = [path for path in self.files if path not in parts]
         return sorted([*names, *self._groups], key=os.fsencode)
 
     @property
     def files(self) -> list[str]:
         """Every file by itself, and what is odd."""
-        return sorted([*self.listing.files, *self.odd], key=os.fsencode)
+        return sorted([*self.listing.files, *dict(self.listing.odd)], key=os.fsencode)
 
     @property
     def others(self) -> list[str]:
@@ -132,7 +134,15 @@ class InputFolder:
                 if result.value is not None:
                     slices.append((path, result.value))
                 step()
-        return _named(group_series(slices), candidates)
+        codes = judge_slices(slices, root=self.root, jobs=self._config.jobs)
+        copies = {path for path, code in codes.items() if code == DOUBLED}
+        groups = group_series((path, facts) for path, facts in slices if path not in copies)
+        named = _named(groups, [path for path in candidates if path not in copies])
+        self._refused = dict.fromkeys(copies, DOUBLED)
+        for name, group in named.items():
+            if not codes.keys().isdisjoint(group.files):
+                self._refused[name] = CONFLICT
+        return named
 
 
 def _named(groups: list[SeriesGroup], files: list[str]) -> dict[str, SeriesGroup]:

@@ -14,7 +14,9 @@ from medcli.cohorts.layouts import LAYOUTS, Cohort, Entry, Refusal, detect_layou
 from medcli.config import IngestConfig, Layout
 from medcli.errors import DataError, InputError, UsageError
 from medcli.formats.codes import CODES
+from medcli.formats.source import BURNED_IN
 from medcli.progress import SILENT, Progress
+from medcli.stages._doubled import judge_records
 from medcli.stages._evidence import gather
 from medcli.stages._examine import Findings, Inspection, inspect
 from medcli.stages._folder import InputFolder
@@ -146,6 +148,7 @@ class _Work:
     records: list[dict[str, Any]] = field(default_factory=list)
     rejected: list[dict[str, Any]] = field(default_factory=list)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    uids: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
 
@@ -165,6 +168,8 @@ class _Work:
             record |= _of_pixels(findings)
             if findings.facts:
                 self.facts[identity] = findings.facts
+            if findings.header.uid and entry.source == {"path": entry.path}:
+                self.uids.setdefault(findings.header.uid, {}).setdefault(entry.path, []).append(identity)
         self._identify(record, entry, (header and header.patient) or "")
         self._tell_fields(record, entry, header.fields if header else {})
         if entry.boxes:
@@ -180,6 +185,16 @@ class _Work:
         self.records.append(record)
         source: dict[str, Any] = {**(entry.source or {"path": entry.path})}
         self.sources[identity] = {**source, "mask": entry.mask} if entry.mask else source
+
+    def settle_doubled(self) -> None:
+        """Refuse copies of DICOM objects, and all that contradict each other."""
+        shared = {uid: files for uid, files in self.uids.items() if len(files) > 1}
+        records = {record["id"]: record for record in self.records} if shared else {}
+        refused = dict(judge_records(shared, records))
+        self.records = [record for record in self.records if record["id"] not in refused]
+        for identity, refusal in refused.items():
+            self.facts.pop(identity, None)
+            self.refuse(refusal)
 
     def _identify(self, record: dict[str, Any], entry: Entry, of_header: str) -> None:
         patient = entry.identities.get("patient", "")
@@ -204,8 +219,9 @@ def _of_pixels(findings: Findings) -> dict[str, Any]:
         said["pixels_sha256"] = findings.pixels_sha256
     if findings.spacing_mm:
         said["spacing_mm"] = list(findings.spacing_mm)
-    if findings.facts and findings.facts["flags"]:
-        said["quality"] = findings.facts["flags"]
+    flags = {*findings.header.flags, *(findings.facts or {}).get("flags", ())}
+    if flags:
+        said["quality"] = sorted(flags)
     return said
 
 
@@ -223,12 +239,12 @@ def parse_field(name: str, value: str) -> Any:
 
 
 def _refuse_odd(cohort: Cohort, odd: dict[str, str]) -> None:
-    """Refuse links and special files, for what they are, in place of what the layout made of them."""
+    """Refuse what has a reason code by its name, in place of what the layout made of it."""
     if odd:
         settled = {entry.path for entry in cohort.entries} | {refusal.name for refusal in cohort.refusals}
         cohort.entries = [entry for entry in cohort.entries if entry.path not in odd]
         cohort.refusals = [refusal for refusal in cohort.refusals if refusal.name not in odd]
-        refusals = [Refusal(path, code, f"not followed: {CODES[code]}") for path, code in odd.items()]
+        refusals = [Refusal(path, code, CODES[code]) for path, code in odd.items()]
         cohort.refusals += [refusal for refusal in refusals if refusal.name in settled]
 
 
@@ -252,6 +268,7 @@ def _read_entries(
                 code = result.error.code or "file/unreadable"
                 work.refuse(Refusal(entry.path, code, result.error.message))
             step()
+    work.settle_doubled()
 
 
 def _located(entry: Entry, folder: InputFolder) -> Entry:
@@ -294,6 +311,8 @@ def _tell(progress: Progress, work: _Work, cohort: Cohort, folder: InputFolder, 
         progress.note(f"not looked at, by name: {names}")
     for name, count in sorted(work.dropped.items()):
         progress.note(f"{count} values of {name} make no sense and were left out")
+    if num_marked := sum(BURNED_IN in record.get("quality", ()) for record in work.records):
+        progress.note(f"{num_marked} images are marked, or likely, to have burned-in text: look at them")
     if work.rejected:
         progress.note(f"{len(work.rejected)} of {num_inputs} inputs rejected: {_counts(work.rejected)}")
     if any(entry["code"] in {"table/no-file", "table/no-row"} for entry in work.rejected):

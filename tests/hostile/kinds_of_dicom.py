@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 import zlib
 
@@ -17,12 +18,15 @@ from pydicom.uid import (
 from tests.formats.make import dicom_bytes, ramp
 from tests.hostile.kind import Kinds, colour, cut, deep, grey, kept, patched, refused
 
+_NUMBERS = itertools.count(100_000)
 SIGNED = ramp(8, 8, dtype="int16", step=5)
 EXPLICIT = b"1.2.840.10008.1.2.1\0"
 
 
 def film(pixels: np.ndarray | None = None, **tags: object) -> bytes:
-    return dicom_bytes(grey() if pixels is None else pixels, **tags)
+    """A film with a SOP Instance UID of its own, of one length."""
+    uid = f"1.2.826.0.1.{next(_NUMBERS)}"
+    return dicom_bytes(grey() if pixels is None else pixels, **{"SOPInstanceUID": uid, **tags})
 
 
 def retold(content: bytes, syntax: bytes) -> bytes:

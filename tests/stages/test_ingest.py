@@ -102,6 +102,7 @@ def test_a_bare_folder(folder: Path, key_file: Path) -> None:
     assert film == {
         "id": keyed_hash("CANARY-folder/film.dcm", key=key, kind="path"),
         "sha256": film["sha256"],
+        "quality": ["burned-in"],
         "labels": {},
         "patient": keyed_hash(PATIENT, key=key, kind="patient"),
         "age": 58,
