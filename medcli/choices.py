@@ -123,6 +123,16 @@ class Blank(StrEnum):
     ignore = "ignore"
 
 
+class Adjudication(StrEnum):
+    """What makes one truth of several readers."""
+
+    majority = "majority"
+    any = "any"
+    all = "all"
+    adjudicator = "adjudicator"
+    dawid_skene = "dawid-skene"
+
+
 class LabelPolicy(StrEnum):
     """What -1 and blank count as when a model is judged; `sweep` judges it under all.
 

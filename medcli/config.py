@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from medcli.choices import (
+    Adjudication,
     AttributionMethod,
     Augment,
     Blank,
@@ -291,6 +292,24 @@ class CompareConfig:
     level: float = 0.95
     resamples: int = 2000
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class ReadersConfig:
+    """Whose readings, how they agree, and what truth is made of them."""
+
+    sources: tuple[str, ...] = place(())
+    output: Path | None = place()
+    key: str = "id"
+    patient: str = "patient"
+    label: tuple[str, ...] = ()
+    positive_from: float | None = None
+    rule: Adjudication = Adjudication.majority
+    adjudicator: str | None = None
+    adjudicated: Path | None = place()
+    truth: Path | None = place()
+    arm: str | None = None
+    level: float = 0.95
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,18 @@ for model in model-a model-b small large home; do
     seq 40 | awk -v k=${#model} '{ print $1 "," $1 % 2 "," ($1 * k % 11) / 11 }'; } > $model.csv
 done
 sed '2,$s/^/away-/' home.csv > away.csv
+mkdir -p radiologists
+for reader in a bb ccc dddd; do
+  { echo id,value; seq 40 | awk -v k=${#reader} '{ print $1 "," ($1 % (k + 3) ? $1 % 2 : 1) }'; } > radiologists/$reader.csv
+done
+{ echo id,target; seq 40 | awk '{ print $1 "," $1 % 2 }'; } > reference.csv
+{ echo id,reader,arm,value
+  for arm in alone helped; do
+    for reader in a bb ccc; do
+      seq 40 | awk -v r=$reader -v k=${#reader} -v a=$arm \
+        '{ print $1 "," r "," a "," ($1 % 2) * (a == "helped") + $1 * (k + 3) % 5 }'
+    done
+  done; } > readings.csv
 """
 
 WEIGHTS = """

@@ -45,6 +45,7 @@ COMMANDS = (
     Entry("calibrate", "Judgement", "Turn scores into probabilities; choose thresholds."),
     Entry("evaluate", "Judgement", "Measure a model, with intervals, and write the report."),
     Entry("compare", "Judgement", "Compare models with each other."),
+    Entry("readers", "Judgement", "Measure how readers agree; make one truth of many."),
     Entry("explain", "Judgement", "Show which pixels mattered."),
     Entry("show", "Files", "Say what a file of ours is and how it came to be.", writes=False),
     Entry("check", "Files", "Say whether files are whole.", writes=False),

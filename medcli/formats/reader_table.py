@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,6 +60,7 @@ class Reading:
         rows: Row of each in the table, from 1, by key.
         patients: By key; empty without such a column.
         table: Name of the table, for messages.
+        arm: In which arm of a study he said it; empty where there is one.
     """
 
     reader: str
@@ -68,6 +69,7 @@ class Reading:
     rows: dict[str, int]
     patients: dict[str, str]
     table: str
+    arm: str = ""
 
 
 def read_one_table(
@@ -78,6 +80,7 @@ def read_one_table(
     key: str,
     patient: str,
     labels: Sequence[str] | None = None,
+    arm: str | None = None,
 ) -> list[Reading]:
     """The readings in one table, whichever of the forms above it has.
 
@@ -88,21 +91,27 @@ def read_one_table(
         key: Column that identifies an image.
         patient: Column of the patient, which need not be there.
         labels: Columns that are labels, others being left out; None takes all others.
+        arm: Column of the arm of the study, if it has several.
 
     Raises:
-        UsageError: If the key, or every label, is missing.
+        UsageError: If the key, the arm, or every label is missing.
         DataError: If a key is blank, or a reader says two things of one image.
     """
     sheet = _Sheet(columns_of(table), key=key, patient=patient, table=where)
-    sheet.check_keys()
-    columns = sheet.columns
+    sheet.check_keys(arm)
+    columns, taken = sheet.columns, {key, patient, READER, arm}
     wide = [column for column in columns if column.startswith(f"{READER}:")]
-    if wide:
-        return [sheet.reading(column, *_wide_name(column)) for column in wide]
-    if READER in columns:
-        return _long(sheet, labels)
-    used = _label_columns(columns, taken={key, patient}, labels=labels)
-    return [sheet.reading(column, name, "" if column == VALUE else column) for column in used]
+    found: list[Reading] = []
+    for name_of_arm, rows in sheet.rows_by(arm).items() if arm else [("", range(len(table.rows)))]:
+        if wide:
+            here = [sheet.reading(column, *_wide_name(column), rows) for column in wide]
+        elif READER in columns:
+            here = _long(sheet, rows, taken=taken, labels=labels)
+        else:
+            used = _label_columns(columns, taken=taken, labels=labels)
+            here = [sheet.reading(column, name, "" if column == VALUE else column, rows) for column in used]
+        found += [replace(item, arm=name_of_arm) for item in here]
+    return found
 
 
 def join_readings(parts: Sequence[Reading]) -> Readings:
@@ -157,22 +166,20 @@ class _Sheet:
     patient: str
     table: str
 
-    def check_keys(self) -> None:
-        if self.key not in self.columns:
-            raise UsageError(
-                f"there is no column {self.key!r}; there are {_some(self.columns)}",
-                hint="name the key with --key COLUMN",
-            )
-        for name in (self.key, READER):
+    def check_keys(self, arm: str | None) -> None:
+        for name, hint in ((self.key, "name the key with --key COLUMN"), (arm, "--arm names the column")):
+            if name is not None and name not in self.columns:
+                raise UsageError(f"there is no column {name!r}; there are {_some(self.columns)}", hint=hint)
+        for name in (self.key, READER, arm or READER):
             for row, cell in enumerate(self.columns.get(name, ()), 1):
                 if not cell:
                     raise DataError(f"row {row} has nothing in column {name!r}")
 
-    def reading(self, column: str, reader: str, label: str, rows: Sequence[int] | None = None) -> Reading:
-        """A column's cells by key, of some rows or all."""
+    def reading(self, column: str, reader: str, label: str, rows: Sequence[int]) -> Reading:
+        """Some rows of a column, by key."""
         keys, owners = self.columns[self.key], self.columns.get(self.patient)
         first: dict[str, int] = {}
-        for row in range(len(keys)) if rows is None else rows:
+        for row in rows:
             if keys[row] in first:
                 raise DataError(
                     f"rows {first[keys[row]]} and {row + 1}: reader {reader!r} says two things of one image",
@@ -188,11 +195,12 @@ class _Sheet:
             self.table,
         )
 
-    def rows_by(self, *names: str) -> dict[tuple[str, ...], list[int]]:
-        """Rows from 0 by what they say in some columns, in order of appearance."""
-        found: dict[tuple[str, ...], list[int]] = {}
-        for row, cells in enumerate(zip(*(self.columns[name] for name in names), strict=True)):
-            found.setdefault(cells, []).append(row)
+    def rows_by(self, name: str, among: Sequence[int] | None = None) -> dict[str, list[int]]:
+        """Rows from 0 by what they say in a column, in order of appearance."""
+        cells = self.columns[name]
+        found: dict[str, list[int]] = {}
+        for row in range(len(cells)) if among is None else among:
+            found.setdefault(cells[row], []).append(row)
         return found
 
 
@@ -205,7 +213,7 @@ def _wide_name(column: str) -> tuple[str, str]:
 
 
 def _label_columns(
-    columns: dict[str, list[str]], *, taken: set[str], labels: Sequence[str] | None
+    columns: dict[str, list[str]], *, taken: set[str | None], labels: Sequence[str] | None
 ) -> list[str]:
     free = [column for column in columns if column not in taken]
     found = free if labels is None else [column for column in free if column == VALUE or column in labels]
@@ -218,25 +226,25 @@ def _label_columns(
     return found
 
 
-def _long(sheet: _Sheet, labels: Sequence[str] | None) -> list[Reading]:
-    if LABEL in sheet.columns and VALUE in sheet.columns:
-        found = [
-            sheet.reading(VALUE, reader, label, rows)
-            for (reader, label), rows in sheet.rows_by(READER, LABEL).items()
-            if labels is None or label in labels
-        ]
-        if not found:
-            raise UsageError(
-                f"column {LABEL!r} names none of {_some(labels or ())}", hint="labels are called like classes"
-            )
-        return found
-    taken = {sheet.key, sheet.patient, READER}
-    used = _label_columns(sheet.columns, taken=taken, labels=labels)
-    return [
-        sheet.reading(column, reader, "" if column == VALUE else column, rows)
-        for (reader,), rows in sheet.rows_by(READER).items()
-        for column in used
-    ]
+def _long(
+    sheet: _Sheet, rows: Sequence[int], *, taken: set[str | None], labels: Sequence[str] | None
+) -> list[Reading]:
+    is_long = LABEL in sheet.columns and VALUE in sheet.columns
+    used = [] if is_long else _label_columns(sheet.columns, taken=taken, labels=labels)
+    found = []
+    for reader, own in sheet.rows_by(READER, rows).items():
+        if is_long:
+            found += [
+                sheet.reading(VALUE, reader, label, said)
+                for label, said in sheet.rows_by(LABEL, own).items()
+                if labels is None or label in labels
+            ]
+        found += [sheet.reading(column, reader, "" if column == VALUE else column, own) for column in used]
+    if not found:
+        raise UsageError(
+            f"column {LABEL!r} names none of {_some(labels or ())}", hint="labels are called like classes"
+        )
+    return found
 
 
 def _categories(parts: Sequence[Reading]) -> list[str]:

@@ -77,6 +77,30 @@ def majority_of_categories(ratings: np.ndarray, *, num_categories: int) -> Conse
     return _consensus(labels, most, readings, is_tie)
 
 
+def settled_by(ratings: np.ndarray, adjudicator: int) -> Consensus:
+    """What all others say where they agree, and what the adjudicator says where they do not.
+
+    Args:
+        ratings: Categories from 0, float [images, readers]; NaN is not read.
+        adjudicator: Column of the reader who settles.
+
+    Returns:
+        `ties` are the images that he should have settled and did not read.
+    """
+    ratings = np.asarray(ratings, dtype=float)
+    others, own = np.delete(ratings, adjudicator, axis=1), ratings[:, adjudicator]
+    readings = np.sum(~np.isnan(others), axis=1)
+    low, high = (
+        np.where(readings > 0, edge(np.where(np.isnan(others), fill, others), axis=1), np.nan)
+        for edge, fill in ((np.min, np.inf), (np.max, -np.inf))
+    )
+    agree = (readings > 1) & (low == high)
+    labels = np.where(agree, low, own)
+    is_open = (readings > 0) & np.isnan(labels)
+    votes = np.sum(ratings == labels[:, None], axis=1)
+    return _consensus(labels, votes, np.sum(~np.isnan(ratings), axis=1), is_open)
+
+
 def leave_one_out_references(ratings: np.ndarray, *, ties: str = "unknown") -> list[Consensus]:
     """For each reader the majority of the others: what he may be compared with if he sat on the panel.
 

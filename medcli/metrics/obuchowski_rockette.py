@@ -42,10 +42,11 @@ class Design:
         rows = self.figures.mean(axis=1, keepdims=True)
         columns = self.figures.mean(axis=0, keepdims=True)
         residual = self.figures - rows - columns + grand
+        freedom = (t - 1) * (r - 1)
         parts = {
             "ms_modality": r * float(np.sum((rows - grand) ** 2)) / (t - 1) if t > 1 else 0.0,
             "ms_reader": t * float(np.sum((columns - grand) ** 2)) / (r - 1) if r > 1 else 0.0,
-            "ms_interaction": float(np.sum(residual**2)) / ((t - 1) * (r - 1)) if t > 1 else 0.0,
+            "ms_interaction": float(np.sum(residual**2)) / freedom if freedom else 0.0,
         }
         same_t, same_r = np.eye(t, dtype=bool), np.eye(r, dtype=bool)
         for name, modalities, readers in (

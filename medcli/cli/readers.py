@@ -1,0 +1,73 @@
+"""The words of `medcli readers`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medcli.choices import Adjudication
+from medcli.cli.command import invocation, planned_only
+from medcli.cli.options import KeyColumn, PatientColumn
+from medcli.cli.output import deliver_document
+from medcli.cli.streams import result_is_terminal, say
+from medcli.config import ReadersConfig
+
+EXAMPLES = [
+    ("a folder with a table a reader", "medcli readers radiologists/ -o agreement.json"),
+    ("one truth of them", "medcli readers radiologists/ --adjudicated truth.csv -o agreement.json"),
+    (
+        "the same readers with and without help",
+        "medcli readers --arm arm --truth reference.csv readings.csv -o arms.json",
+    ),
+]
+
+
+def readers(
+    sources: Annotated[list[str], typer.Argument(metavar="TABLE...", help="Tables of readers, or folders")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the JSON result here")
+    ] = ReadersConfig.output,
+    key: KeyColumn = ReadersConfig.key,
+    patient: PatientColumn = ReadersConfig.patient,
+    label: Annotated[
+        list[str], typer.Option(metavar="COLUMN", help="Column that is a label; again for more [all others]")
+    ] = ReadersConfig.label,  # type: ignore[assignment]
+    positive_from: Annotated[
+        float | None, typer.Option(metavar="RATING", help="Readers' ratings from here on are a yes")
+    ] = ReadersConfig.positive_from,
+    rule: Annotated[Adjudication, typer.Option(help="What makes one truth")] = ReadersConfig.rule,
+    adjudicator: Annotated[
+        str | None, typer.Option(metavar="READER", help="Who settles what the others do not agree on")
+    ] = ReadersConfig.adjudicator,
+    adjudicated: Annotated[
+        Path | None, typer.Option(metavar="TABLE", help="Write one truth here, which --truth reads")
+    ] = ReadersConfig.adjudicated,
+    truth: Annotated[
+        Path | None, typer.Option(metavar="TABLE", help="What readers are compared with")
+    ] = ReadersConfig.truth,
+    arm: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of the arm: with or without help, ...")
+    ] = ReadersConfig.arm,
+    level: Annotated[float, typer.Option(min=0.5, max=0.999, help="Confidence level")] = ReadersConfig.level,
+) -> None:
+    """Measure how readers agree; make one truth of many.
+
+    Fleiss' and Cohen's kappa, Gwet's AC1, Krippendorff's alpha and the intraclass correlation, as fits what
+    they say, with intervals by patient and the prevalence beside them. With a truth, what each reader and
+    their mean reach, and how arms differ (Obuchowski and Rockette; Hillis 2007). A table is of one reader and
+    has that reader's name, or has a column reader, or columns reader:NAME.
+    """
+    config = ReadersConfig(**locals())
+    if planned_only(config):
+        return
+    from medcli.reporting.reader_tables import readers_text
+    from medcli.stages.readers import run
+
+    document = run(config, progress=invocation.progress)
+    table = readers_text(document)
+    if (output is not None or not result_is_terminal()) and not invocation.is_quiet:
+        for line in table.splitlines():
+            say(line)
+    deliver_document(document, output=output, text=table, as_json=invocation.as_json)

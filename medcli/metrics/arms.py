@@ -1,0 +1,91 @@
+"""Readers against a truth, and, when they read in several arms (such as with and without help), the arms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from medcli.metrics.obuchowski_rockette import Design, compare_modalities, mean_of_readers
+from medcli.metrics.reader_covariances import auc_covariances, share_covariances
+
+
+def compare_arms(
+    truth: np.ndarray,
+    ratings: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    arms: Sequence[str],
+    readers: Sequence[str],
+    are_calls: bool,
+    level: float,
+) -> dict[str, Any]:
+    """Each figure of each reader in each arm, the mean readers, and how arms differ.
+
+    Readers without positives and negatives of two patients each in every arm are left out.
+
+    Args:
+        truth: 1, 0 or NaN, [images].
+        ratings: float [arms, readers, images]; NaN is not read. A call is 1 or 0.
+        clusters: Patient code of each image.
+        arms: Names.
+        readers: Names.
+        are_calls: Whether ratings are 1 and 0: then sensitivity and specificity stand beside the area.
+
+    Returns:
+        `figures`, by name: `readers` [arms][readers], `means`, and with two arms or more `test` and
+        `differences`, for readers and cases like these and, under `these_readers`, for these readers alone.
+    """
+    usable = _is_usable(truth, ratings, clusters)
+    names = [name for name, kept in zip(readers, usable, strict=True) if kept]
+    left_out = [name for name, kept in zip(readers, usable, strict=True) if not kept]
+    result: dict[str, Any] = {"arms": list(arms), "readers": names, "left_out": left_out, "figures": {}}
+    if not names:
+        return {**result, "reason": "needs positive and negative images of two patients each, in every arm"}
+    shape = len(arms), len(names)
+    rows = ratings[:, usable].reshape(-1, len(truth))
+    read = ~np.isnan(rows).all(axis=0) & ~np.isnan(truth)
+    counts = {"n": int(read.sum()), "n_clusters": len(np.unique(clusters[read]))}
+    found = {"balanced_accuracy" if are_calls else "auc": auc_covariances(truth, rows, clusters)}
+    for kind, label in (("sensitivity", 1.0), ("specificity", 0.0)) if are_calls else ():
+        among = truth == label
+        right = np.where(np.isnan(rows), np.nan, rows == label)[:, among]
+        anyone = ~np.isnan(right).all(axis=0)
+        found[kind] = share_covariances(right[:, anyone], clusters[among][anyone])
+    for figure, (figures, covariances) in found.items():
+        design = Design(figures.reshape(shape), covariances.reshape(shape * 2), **counts)
+        result["figures"][figure] = _analysis(design, arms, level=level)
+    return {**result, "reason": None}
+
+
+def _is_usable(truth: np.ndarray, ratings: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    def patients(row: np.ndarray, label: float) -> int:
+        return len(np.unique(clusters[~np.isnan(row) & (truth == label)]))
+
+    return np.array(
+        [
+            min(patients(row, label) for row in ratings[:, reader] for label in (0.0, 1.0)) > 1
+            for reader in range(ratings.shape[1])
+        ],
+        dtype=bool,
+    )
+
+
+def _analysis(design: Design, arms: Sequence[str], *, level: float) -> dict[str, Any]:
+    to = "readers and cases" if design.figures.shape[1] > 1 else "cases"
+    values: dict[str, Any] = {"readers": design.figures.tolist()}
+    if len(arms) == 1:
+        return {**values, "means": [{"arm": arms[0], "mean": mean_of_readers(design, to=to, level=level)}]}
+    found = compare_modalities(design, to=to, level=level)
+    fixed = compare_modalities(design, to="cases", level=level)
+    values["means"] = [{"arm": arm, "mean": value} for arm, value in zip(arms, found["means"], strict=True)]
+    values["differences"] = [
+        {
+            "name": " less ".join(arms[row] for row in value["pair"]),
+            "difference": {key: item for key, item in value.items() if key != "pair"},
+            "these_readers": {key: item for key, item in alone.items() if key != "pair"},
+        }
+        for value, alone in zip(found["differences"], fixed["differences"], strict=True)
+    ]
+    return {**values, "test": found["test"], "components": found["components"]}

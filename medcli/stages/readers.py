@@ -1,0 +1,209 @@
+"""Readers without a model: how they agree, the truth they make together, and what they reach against one."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import numpy as np
+
+from medcli import __version__
+from medcli.config import ReadersConfig, recorded_options
+from medcli.errors import DataError, UsageError, at
+from medcli.formats.reader_table import Readings
+from medcli.metrics.adjudication import Adjudicated, adjudicate
+from medcli.metrics.agreement import agreement, kind_of_ratings
+from medcli.metrics.arms import compare_arms
+from medcli.progress import SILENT, Progress
+from medcli.stages._reader_tables import load_arms, load_truth
+from medcli.store.atomic import check_creatable, write_bytes
+from medcli.store.digests import derive_seed
+
+READERS_VERSION = "readers/1"
+Document = dict[str, Any]
+
+
+def run(config: ReadersConfig, *, progress: Progress = SILENT) -> Document:
+    """Agreement of every label, and, when asked for, one truth as a table and readers against a truth.
+
+    Raises:
+        UsageError: If an option does not fit.
+        DataError: If tables contradict each other.
+    """
+    for path in (config.output, config.adjudicated):
+        check_creatable(path)
+    if config.arm is not None and config.truth is None:
+        raise UsageError("--arm compares arms by a truth", hint="give --truth TABLE")
+    arms, digests = load_arms(config)
+    if config.arm is not None and config.adjudicated is not None:
+        raise UsageError("--adjudicated makes one truth of one arm", hint="leave out --arm")
+    inputs = [{"role": "readers", "sha256": digest} for digest in digests]
+    first = next(iter(arms.values()))
+    flags, labels = _flags(first), []
+    truth = None
+    if config.truth is not None:
+        truth, digest = load_truth(config, first.labels, first.ids)
+        inputs.append({"role": "truth", "sha256": digest})
+    with progress.task("readers", len(first.labels)) as step:
+        for column, name in enumerate(first.labels):
+            labels.append(_label(config, arms, truth, column))
+            step(1, note=name)
+    document: Document = {
+        "medcli": READERS_VERSION,
+        "readers": first.readers,
+        "arms": list(arms),
+        "n": len(first.ids),
+        "n_clusters": len(np.unique(_patients(first))),
+        "level": config.level,
+        "labels": labels,
+        "flags": flags,
+    }
+    if config.adjudicated is not None:
+        document["adjudicated"] = _adjudicate(config, first)
+    document["history"] = [
+        {
+            "command": "readers",
+            "version": __version__,
+            "options": recorded_options(config),
+            "inputs": inputs,
+        }
+    ]
+    for flag in flags:
+        progress.note(flag)
+    return document
+
+
+def _label(
+    config: ReadersConfig, arms: dict[str, Readings], truth: np.ndarray | None, column: int
+) -> dict[str, Any]:
+    """Agreement in each arm, and readers against the truth."""
+    first = next(iter(arms.values()))
+    ratings = np.stack([_ratings(readings, column, config) for readings in arms.values()])
+    kind = "nominal" if first.categories else kind_of_ratings(ratings)
+    clusters = _patients(first)
+    found: dict[str, Any] = {
+        "class": first.labels[column] or "readings",
+        "ratings": kind,
+        "n_missing": int(np.sum(np.isnan(ratings))),
+        "agreement": [],
+    }
+    for arm, values in zip(arms, ratings, strict=True):
+        if len(first.readers) > 1:
+            value = agreement(
+                values.T,
+                clusters,
+                readers=first.readers,
+                kind=kind,
+                level=config.level,
+                seed=derive_seed("medcli readers", found["class"], arm),
+            )
+            found["agreement"].append({"arm": arm, **value} if arm else value)
+    if truth is not None:
+        found["against_truth"] = compare_arms(
+            truth[:, column],
+            ratings,
+            clusters,
+            arms=list(arms),
+            readers=first.readers,
+            are_calls=kind == "binary",
+            level=config.level,
+        )
+    return found
+
+
+def _ratings(readings: Readings, column: int, config: ReadersConfig) -> np.ndarray:
+    """Of one label [readers, images]: as they are, or calls from a grade on; -1 among calls is not read."""
+    values = readings.values[:, :, column].copy()
+    if config.positive_from is not None:
+        return np.where(np.isnan(values), np.nan, (values >= config.positive_from).astype(float))
+    if np.isin(values[~np.isnan(values)], (-1.0, 0.0, 1.0)).all():
+        values[values == -1] = np.nan
+    return values
+
+
+def _patients(readings: Readings) -> np.ndarray:
+    """Code of each image's patient from 0; where none is named the image itself is one."""
+    owners = [
+        ("patient", owner) if owner else ("image", name)
+        for name, owner in zip(readings.ids, readings.patients, strict=True)
+    ]
+    numbering = {owner: code for code, owner in enumerate(dict.fromkeys(owners))}
+    return np.array([numbering[owner] for owner in owners], dtype=np.int64)
+
+
+def _flags(readings: Readings) -> list[str]:
+    count = len(readings.readers)
+    flags = [f"{count} readers: fewer than 5 say little about others"] if count < 5 else []
+    missing = int(np.sum(np.isnan(readings.values)))
+    return flags + ([f"{missing} of {readings.values.size} readings are missing"] if missing else [])
+
+
+def _adjudicate(config: ReadersConfig, readings: Readings) -> dict[str, Any]:
+    """Write one truth as a table that --truth reads, and say how it came about."""
+    assert config.adjudicated is not None
+    settler = None
+    if config.adjudicator is not None:
+        if config.adjudicator not in readings.readers:
+            raise UsageError(
+                f"--adjudicator is {config.adjudicator!r}, who is none of the readers",
+                hint=f"readers are {', '.join(readings.readers[:8])}",
+            )
+        settler = readings.readers.index(config.adjudicator)
+    results: dict[str, Adjudicated] = {}
+    for column, name in enumerate(readings.labels):
+        ratings = _ratings(readings, column, config)
+        with at(name or "readings"):
+            results[name] = adjudicate(
+                ratings.T,
+                rule=config.rule.value,
+                num_categories=_categories(ratings, readings),
+                adjudicator=settler,
+            )
+    write_bytes(config.adjudicated, _table(readings, results, key=config.key))
+    return {
+        "rule": config.rule.value,
+        "adjudicator": config.adjudicator,
+        "labels": [
+            {
+                "class": name or "readings",
+                "n_known": int(np.sum(~np.isnan(found.labels))),
+                "n_positive": None if readings.categories else int(np.sum(found.labels == 1)),
+                "n_open": len(found.ties),
+                **found.facts,
+            }
+            for name, found in results.items()
+        ],
+    }
+
+
+def _categories(ratings: np.ndarray, readings: Readings) -> int:
+    if readings.categories:
+        return len(readings.categories)
+    known = ratings[~np.isnan(ratings)]
+    if kind_of_ratings(ratings) == "continuous" or (len(known) and known.min() < 0):
+        raise DataError(
+            "these readings are numbers, which have no majority",
+            hint="say from which on they are a yes: --positive-from",
+        )
+    return max(2, int(known.max()) + 1 if len(known) else 2)
+
+
+def _table(readings: Readings, results: dict[str, Adjudicated], *, key: str) -> bytes:
+    """Keys as they were written, a column a label, and which labels stayed open."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    any_open = any(found.ties for found in results.values())
+    writer.writerow([key, *(name or "target" for name in results), *(["open"] if any_open else [])])
+    still_open = {name: set(found.ties) for name, found in results.items()}
+    for row, identity in enumerate(readings.ids):
+        cells = [_cell(found.labels[row], readings.categories) for found in results.values()]
+        names = "; ".join(name or "target" for name, rows in still_open.items() if row in rows)
+        writer.writerow([identity, *cells, *([names] if any_open else [])])
+    return text.getvalue().encode()
+
+
+def _cell(label: float, categories: list[str]) -> str:
+    if np.isnan(label):
+        return ""
+    return categories[int(label)] if categories else str(int(label))
