@@ -52,7 +52,8 @@ done
 sed '2,$s/^/away-/' home.csv > away.csv
 mkdir -p radiologists
 for reader in a bb ccc dddd; do
-  { echo id,value; seq 40 | awk -v k=${#reader} '{ print $1 "," ($1 % (k + 3) ? $1 % 2 : 1) }'; } > radiologists/$reader.csv
+  { echo id,value
+    seq 40 | awk -v k=${#reader} '{ print $1 "," ($1 % (k + 3) ? $1 % 2 : 1) }'; } > radiologists/$reader.csv
 done
 { echo id,target; seq 40 | awk '{ print $1 "," $1 % 2 }'; } > reference.csv
 { echo id,reader,arm,value

@@ -65,7 +65,7 @@ def agreement(
         found["pairs"] = [
             {
                 "reader": " and ".join(readers[row] for row in pair),
-                "kappa": _pair(ratings[:, list(pair)], clusters, kind=kind, level=level),
+                "cohen": _pair(ratings[:, list(pair)], clusters, kind=kind, level=level),
             }
             for pair in combinations(range(len(readers)), 2)
         ]

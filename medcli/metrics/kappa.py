@@ -53,7 +53,7 @@ def cohen_kappa(
     value = beside({**value, **facts}, rule="agreement by chance", estimate=0.0)
     z = parts["kappa"] / parts["null_error"] if parts["null_error"] > 0 else None
     p = None if z is None else 2 * float(ndtr(-abs(z)))
-    return with_test(value, hypothesis_test("kappa of zero", statistic=z, p=p))
+    return with_test(value, hypothesis_test("Cohen's kappa of zero", statistic=z, p=p))
 
 
 def kappa_parts(table: np.ndarray, *, weights: str = "none") -> dict:

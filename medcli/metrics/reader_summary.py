@@ -25,7 +25,11 @@ from medcli.quantity import Quantity, hypothesis_test, quantity, undefined, with
 
 NOT_COMPARABLE = "needs positive and negative images of two patients each"
 RATES = {"sensitivity": 1.0, "specificity": 0.0}
-MATCHED = {"sensitivity": "sensitivity_at_specificity", "specificity": "specificity_at_sensitivity"}
+MATCHED = {"sensitivity": "sensitivity_at_reader", "specificity": "specificity_at_reader"}
+_AT = {
+    "sensitivity_at_reader": "sensitivity at the reader's specificity",
+    "specificity_at_reader": "specificity at the reader's sensitivity",
+}
 
 
 def compare_with_readers(
@@ -158,7 +162,7 @@ def _matched(found: Differences, place: int, sitting: Sitting, *, figure: str, l
         ci=interval,
         level=level,
         se=standard_error(drawn),
-        method=f"{figure.replace('_', ' ')} of the reader, model less reader, {told['method']}",
+        method=f"{_AT[figure]}, model less reader, {told['method']}",
         n=int(read.sum()),
         n_clusters=len(np.unique(sitting.clusters[read])),
         reason=None if interval else "resamples of patients do not vary",

@@ -47,6 +47,14 @@ LABELS = {
     "scaled_brier": "Scaled Brier score",
     "brier": "Brier score",
     "log_loss": "Log loss",
+    "sensitivity_at_reader": "Sensitivity at the reader's specificity",
+    "specificity_at_reader": "Specificity at the reader's sensitivity",
+    "share": "Share called positive",
+    "fleiss": "Fleiss' kappa",
+    "gwet_ac1": "Gwet's AC1",
+    "krippendorff": "Krippendorff's alpha",
+    "icc": "Intraclass correlation",
+    "cohen": "Cohen's kappa",
 }
 QUALIFIERS = {
     "before": "as given",
@@ -67,6 +75,8 @@ HOLDERS = {
     "models",
     "pairs",
     "measures",
+    "agreement",
+    "shares",
 }
 """Keys that only hold what is named further down."""
 

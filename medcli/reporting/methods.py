@@ -157,7 +157,7 @@ METHODS = (
         "1979;6:65-70.",
     ),
     Method(
-        "of the reader, model less reader",
+        "at the reader's",
         "Against a reader's calls the model was taken at the score that reaches the reader's specificity (or "
         "sensitivity), which was chosen again in every resample of patients.",
         "Pepe MS. The Statistical Evaluation of Medical Tests. Oxford 2003, chapters 5 and 8.",

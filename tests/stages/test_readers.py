@@ -172,7 +172,7 @@ def test_grades_have_weighted_kappa_and_become_calls(tmp_path):
     source = write(tmp_path / "r.csv", [["id", "reader", "value"], *rows])
     graded = run(source)["labels"][0]
     assert graded["ratings"] == "ordinal"
-    assert "quadratic" in graded["agreement"][0]["pairs"][0]["kappa"]["method"]
+    assert "quadratic" in graded["agreement"][0]["pairs"][0]["cohen"]["method"]
     assert graded["agreement"][0]["icc"]["estimate"] > 0.7
     called = run(source, positive_from=4)["labels"][0]
     assert called["ratings"] == "binary"

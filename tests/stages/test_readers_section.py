@@ -141,7 +141,7 @@ def test_calls_of_readers_are_those_of_mrmcaov(tmp_path, key):
             for t in [np.inf, *prob]
             if np.sum(prob[truth == 0] >= t) <= allowed
         )
-        own = entry["differences"]["sensitivity_at_specificity"]["values"]
+        own = entry["differences"]["sensitivity_at_reader"]["values"]
         assert own == pytest.approx([best, np.mean(calls[name][truth == 1])], abs=1e-12)
 
 
@@ -177,11 +177,11 @@ def test_a_reader_who_calls_as_the_model_does_differs_in_nothing(tmp_path, key):
     for name in ("C", "D"):
         for figure, value in by_name(section)[name]["differences"].items():
             # At his specificity the model is as sensitive; at his sensitivity its threshold may lie higher.
-            is_higher = figure == "specificity_at_sensitivity"
+            is_higher = figure == "specificity_at_reader"
             assert value["estimate"] == pytest.approx(0, abs=0.02 if is_higher else 1e-12), figure
             assert value["estimate"] >= 0
             assert value["ci"] is None or value["ci"][0] <= 0 <= value["ci"][1]
-    pairs = {item["reader"]: item["kappa"] for item in section["classes"][0]["agreement"]["pairs"]}
+    pairs = {item["reader"]: item["cohen"] for item in section["classes"][0]["agreement"]["pairs"]}
     assert pairs["C and D"]["estimate"] == 1
     assert pairs["C and D"]["ci"] is None
 
@@ -191,7 +191,7 @@ def test_a_perfect_model_is_superior_and_its_reverse_inferior(tmp_path, key):
     clear = truth * 0.8 + 0.1
     for scores, verdict in ((clear, "superior"), (1 - clear, "inferior")):
         section = run(tmp_path, key, *tables(tmp_path, truth, scores, calls), margin=0.05)
-        for figure in ("sensitivity_at_specificity", "specificity_at_sensitivity", "balanced_accuracy"):
+        for figure in ("sensitivity_at_reader", "specificity_at_reader", "balanced_accuracy"):
             found = difference(section, figure)
             assert found["judged"]["verdict"] == found["holm"]["verdict"] == verdict, figure
 
@@ -219,7 +219,7 @@ def test_intervals_count_patients(tmp_path, key):
     source = write(tmp_path / "scores.csv", [["id", "patient", "target", "score"], *rows])
     said = [[f"i{i}", name, call[i]] for name, call in zip(NAMES, four[2], strict=True) for i in range(960)]
     again = run(tmp_path, key, source, write(tmp_path / "readers.csv", [["id", "reader", "value"], *said]))
-    for figure in ("sensitivity", "specificity", "balanced_accuracy", "sensitivity_at_specificity"):
+    for figure in ("sensitivity", "specificity", "balanced_accuracy", "sensitivity_at_reader"):
         assert difference(again, figure)["ci"] == pytest.approx(difference(once, figure)["ci"], abs=1e-9), (
             figure
         )
@@ -241,7 +241,7 @@ def test_missing_readings_are_counted_and_compared_where_they_are(tmp_path, key)
     for figure in ("sensitivity", "specificity"):
         assert entry[figure]["ci"] == alone[figure]["ci"]
         assert entry["differences"][figure]["ci"] == alone["differences"][figure]["ci"]
-    values = [item["differences"]["sensitivity_at_specificity"]["values"] for item in (entry, alone)]
+    values = [item["differences"]["sensitivity_at_reader"]["values"] for item in (entry, alone)]
     assert values[0] == values[1]
 
 
@@ -254,7 +254,7 @@ def test_ratings_become_calls_from_a_grade_on(tmp_path, key):
     assert list(rated["against_mean"]) == ["auc"]
     assert {"krippendorff", "icc", "pairs"} <= rated["agreement"].keys()
     called = run(tmp_path, key, *sources, positive_from=3)["classes"][0]
-    assert list(called["against_mean"])[:2] == ["auc", "sensitivity_at_specificity"]
+    assert list(called["against_mean"])[:2] == ["auc", "sensitivity_at_reader"]
     sensitivity = np.mean(grades[0][truth == 1] >= 3)
     assert called["readers"][0]["sensitivity"]["estimate"] == pytest.approx(sensitivity)
 
