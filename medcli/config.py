@@ -255,6 +255,8 @@ class EvaluateConfig:
     subgroup: tuple[str, ...] = ()
     level: float = 0.95
     bins: int = 15
+    decision_range: str = ""
+    plan: str = place("")
     readers: tuple[str, ...] = place(())
     panel: tuple[str, ...] = ()
     positive_from: float | None = None

@@ -16,7 +16,7 @@ from medcli.cli.options import (
     Seed,
     Truth,
 )
-from medcli.cli.output import deliver, exit_for_gates
+from medcli.cli.output import deliver, deliver_document, exit_for_gates
 from medcli.cli.streams import result_is_terminal, say
 from medcli.config import EvaluateConfig
 
@@ -26,13 +26,18 @@ EXAMPLES = [
         "groups of patients",
         "medcli evaluate --subgroup sex,age:0-40-60-120 calibrated.json report/ -o study.json",
     ),
+    (
+        "decision curves between risks of 5 % and 50 %",
+        "medcli evaluate --decision-range 0.05,0.5 calibrated.json report/ -o study.json",
+    ),
+    ("how many images a study needs", "medcli evaluate --plan auc=0.85,prevalence=0.1,width=0.05"),
     ("scores from elsewhere", "medcli evaluate --part all scores.h5 report/ -o study.json"),
 ]
 
 
 def evaluate(
-    source: ScoreSource,
-    report: options.Report,
+    source: ScoreSource = EvaluateConfig.source,
+    report: options.Report = EvaluateConfig.report,
     output: Output = EvaluateConfig.output,
     part: PartChoice = EvaluateConfig.part,
     truth: Truth = None,
@@ -45,6 +50,8 @@ def evaluate(
     subgroup: options.Subgroups = EvaluateConfig.subgroup,  # type: ignore[assignment]
     level: options.Level = EvaluateConfig.level,
     bins: options.Bins = EvaluateConfig.bins,
+    decision_range: options.DecisionRange = EvaluateConfig.decision_range,
+    plan: options.Plan = EvaluateConfig.plan,
     readers: options.Readers = EvaluateConfig.readers,  # type: ignore[assignment]
     panel: options.Panel = EvaluateConfig.panel,  # type: ignore[assignment]
     positive_from: options.PositiveFrom = EvaluateConfig.positive_from,
@@ -72,9 +79,21 @@ def evaluate(
     A gate is MEASURE[:LABEL], one of >= > <= <, a number, and perhaps @estimate, @ci_low or @ci_high.
     Measures are named as in evaluation.json; auroc is auc. Without a label it is about all classes
     together (macro_auc, accuracy), else every class must meet it. What is undefined fails.
+
+    --plan needs no predictions, but what is expected: auc and prevalence; and if need be sensitivity and
+    specificity, the half-widths that are wanted (width, and slope_width and oe_width of the calibration,
+    oe_width on the log scale), images_per_patient with icc, and images for the precision of a given size.
     """
     config = EvaluateConfig(**locals())
     if planned_only(config):
+        return
+    if plan:
+        from medcli.reporting.tables import plan_table
+        from medcli.stages._plan import plan_study
+
+        document = plan_study(plan, level=level)
+        text = plan_table(document)
+        deliver_document(document, output=output, text=text, as_json=invocation.as_json)
         return
     from medcli.reporting.tables import evaluation_table
     from medcli.stages.evaluate import run

@@ -20,6 +20,12 @@ Subgroups = Annotated[
 ]
 Level = Annotated[float, typer.Option(min=0.5, max=0.999, help="Confidence level")]
 Bins = Annotated[int, typer.Option(min=2, help="Bins of the calibration error")]
+DecisionRange = Annotated[
+    str, typer.Option(metavar="LOW,HIGH", help="Decision curves between these risks: 0.05,0.5")
+]
+Plan = Annotated[
+    str, typer.Option(metavar="NAME=VALUE,...", help="Print how large a study must be, and stop")
+]
 Readers = Annotated[
     list[str], typer.Option(metavar="TABLE", help="What readers said: a table or folder; again for more")
 ]

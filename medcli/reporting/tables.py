@@ -155,3 +155,27 @@ def _rule(quantity: dict[str, Any]) -> str:
     if not baseline or baseline["estimate"] is None:
         return ""
     return f"{number(baseline['estimate'], digits=2)} ({printable(baseline['rule'])})"
+
+
+def plan_table(plan: dict[str, Any], width: int = 80) -> str:
+    """What a study needs, goal by goal, and what a study of that size would show."""
+    assumed = ", ".join(f"{name} {value:.3g}" for name, value in plan["assumed"].items())
+    header = ["for", " images", " positive", " patients", "by"]
+    rows = [
+        [goal["goal"], *(f"{goal[name]:,}" for name in ("images", "positives", "patients")), goal["method"]]
+        for goal in plan["needed"]
+    ]
+    expected = plan["expected"]
+    told = [
+        f"{name} {number(low, digits=2)} to {number(high, digits=2)}"
+        for name, (low, high) in ((key, expected[key]) for key in ("auc", "sensitivity", "specificity"))
+    ]
+    return "\n".join(
+        [
+            *textwrap.wrap(f"expected: {assumed}; {100 * plan['level']:g} % intervals", width=width),
+            "",
+            text_table(header, rows, width=width),
+            "",
+            *textwrap.wrap(f"with {expected['images']:,} images: {', '.join(told)}", width=width),
+        ]
+    )

@@ -17,6 +17,7 @@ from medcli.metrics.scored import Scored
 from medcli.metrics.summary import summarize
 from medcli.metrics.worst_errors import worst_errors
 from medcli.progress import SILENT, Progress
+from medcli.stages._decisions import decision_section
 from medcli.stages._policies import moved_by_policy, sweep_policies
 from medcli.stages._prediction_sets import set_measures
 from medcli.stages._predictions import load_source, open_predictions, predictions_of
@@ -64,6 +65,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
             num_bins=config.bins,
             seed=settings.seed,
         )
+        decisions = decision_section(scored, config.decision_range, level=config.level)
         section = _facts(scored, predictions, manifest=manifest, thresholds=thresholds, config=config)
         section |= summarize(scored, settings)
         section["optimism"] = optimism(scored.thresholds, section["classes"])
@@ -79,6 +81,8 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
         if groups:
             section["subgroups"] = groups
             section["flags"] += group_flags(groups, level=config.level)
+        if decisions:
+            section["decision_curves"] = decisions
         step(1, note="numbers")
         inputs = [("predictions", ref["sha256"])]
         if config.readers:
@@ -124,7 +128,7 @@ def _facts(
         "model": predictions.header.get("model"),
         "policy": predictions.header.get("policy"),
         "exclusive": scored.exclusive,
-        "calibration": None if calibration is None else {name: calibration[name] for name in CALIBRATION},
+        "calibration": calibration and {name: calibration.get(name) for name in CALIBRATION},
         "thresholds": thresholds,
     }
 

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from medcli.reporting.chapters import (
     data,
+    decisions,
     discrimination,
     errors,
     heatmaps,
@@ -49,6 +50,7 @@ CHAPTERS = (
     discrimination.CHAPTER,
     thresholds.CHAPTER,
     probabilities.CHAPTER,
+    decisions.CHAPTER,
     subgroups.CHAPTER,
     errors.CHAPTER,
     readers.CHAPTER,

@@ -77,7 +77,9 @@ def _draw_consistency(axes: Axes, bins: list[dict[str, Any]]) -> None:
     for item in bins:
         size, share = item["n"], min(max(item["mean_probability"], 1e-12), 1.0)
         low, high = (float(np.ceil(bdtrik(tail, size, share))) / size for tail in (0.025, 0.975))
-        axes.fill_between([item["low"], item["high"]], [low] * 2, [high] * 2, color=PALE_BLUE, linewidth=0)
+        axes.fill_between(
+            [item["low"], item["high"]], [low] * 2, [high] * 2, color=PALE_BLUE, linewidth=0, zorder=0.5
+        )
 
 
 def _draw_histogram(axes: Axes, bins: list[dict[str, Any]]) -> None:

@@ -1,0 +1,143 @@
+"""How large a study must be: `evaluate --plan`, from what is expected of a model, without predictions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from medcli.errors import UsageError
+from medcli.metrics.sample_size import (
+    auc_sample_size,
+    calibration_slope_sample_size,
+    expected_precision,
+    observed_expected_sample_size,
+    proportion_sample_size,
+    with_clusters,
+)
+
+PLAN_VERSION = "plan/1"
+DEFAULTS = {"width": 0.05, "oe_width": 0.2, "slope_width": 0.2, "images_per_patient": 1.0, "icc": 0.0}
+OTHERS = ("auc", "prevalence", "sensitivity", "specificity", "images")
+_GRID = 20_000
+
+
+def plan_study(asked: str, *, level: float) -> dict[str, Any]:
+    """Images and patients for intervals of a width that is wanted.
+
+    Args:
+        asked: Words of `--plan`: `auc=0.85,prevalence=0.1`, and further names of `DEFAULTS` and `OTHERS`.
+        level: Of the intervals.
+
+    Returns:
+        `assumed`; `needed`: one entry a goal, with `images`, `patients`, `positives` and `method`; `images`,
+        the largest of them; `expected`: intervals of a study of that size, or of as many `images` as given.
+
+    Raises:
+        UsageError: If a word is unknown, no number, or outside its range, or AUC or prevalence is missing.
+        DataError: If no study of a practical size is enough.
+    """
+    assumed = _assumptions(asked)
+    needed = _needed(assumed, level=level)
+    images = max(entry["images"] for entry in needed)
+    size = int(assumed.get("images", images))
+    effective = size / with_clusters(1, **_clusters(assumed))["design_effect"]
+    positives = max(1, round(effective * assumed["prevalence"]))
+    expected = expected_precision(
+        positives=positives,
+        negatives=max(1, round(effective) - positives),
+        auc=assumed["auc"],
+        sensitivity=assumed["sensitivity"],
+        specificity=assumed["specificity"],
+        level=level,
+    )
+    return {
+        "medcli": PLAN_VERSION,
+        "level": level,
+        "assumed": assumed,
+        "needed": needed,
+        "images": images,
+        "expected": {"images": size, **expected},
+    }
+
+
+def _needed(assumed: dict[str, float], *, level: float) -> list[dict[str, Any]]:
+    prevalence, width = assumed["prevalence"], assumed["width"]
+    area = auc_sample_size(assumed["auc"], prevalence=prevalence, half_width=width, level=level)
+    found = proportion_sample_size(assumed["sensitivity"], half_width=width, level=level)
+    passed = proportion_sample_size(assumed["specificity"], half_width=width, level=level)
+    slope = calibration_slope_sample_size(
+        expected_logits(assumed["auc"], prevalence), half_width=assumed["slope_width"], level=level
+    )
+    ratio = observed_expected_sample_size(prevalence, half_width=assumed["oe_width"], level=level)
+    goals = [
+        (f"AUC within {width:g}", area["images"], "Newcombe 2006, method 5"),
+        (f"sensitivity within {width:g}", math.ceil(found / prevalence), "Wilson"),
+        (f"specificity within {width:g}", math.ceil(passed / (1 - prevalence)), "Wilson"),
+        (f"O/E within a factor of {math.exp(assumed['oe_width']):.2f}", ratio, "Riley 2021, equation 4"),
+        (f"calibration slope within {assumed['slope_width']:g}", slope, "Riley 2021, equation 7"),
+    ]
+    entries = []
+    for goal, size, method in goals:
+        whole = with_clusters(size, **_clusters(assumed))
+        positives = round(whole["images"] * prevalence)
+        entries.append({"goal": goal, **whole, "positives": positives, "method": method})
+    return entries
+
+
+def expected_logits(auc: float, prevalence: float) -> np.ndarray:
+    """Log odds of calibrated probabilities whose ROC curve is binormal with equal spread, [grid].
+
+    Scores are normal with a distance of `sqrt(2) * quantile(auc)`, from which Bayes gives the probabilities.
+    """
+    distance = math.sqrt(2) * float(ndtri(auc))
+    positives = min(_GRID - 1, max(1, round(_GRID * prevalence)))
+
+    def scores(count: int) -> np.ndarray:
+        return ndtri((np.arange(count) + 0.5) / count)
+
+    values = np.concatenate([scores(positives) + distance, scores(_GRID - positives)])
+    return math.log(prevalence / (1 - prevalence)) + distance * values - distance**2 / 2
+
+
+def _clusters(assumed: dict[str, float]) -> dict[str, float]:
+    return {
+        "images_per_patient": assumed["images_per_patient"],
+        "intraclass_correlation": assumed["icc"],
+    }
+
+
+def _assumptions(asked: str) -> dict[str, float]:
+    given: dict[str, float] = {}
+    for word in asked.split(","):
+        name, _, text = (part.strip() for part in word.partition("="))
+        if name not in (*OTHERS, *DEFAULTS):
+            raise UsageError(
+                f"--plan does not know {name!r}", hint=f"it knows {', '.join((*OTHERS, *DEFAULTS))}"
+            )
+        try:
+            given[name] = float(text)
+        except ValueError:
+            raise UsageError(f"--plan: {name} is {text!r}, it must be a number") from None
+    for name, lowest in (("auc", 0.5), ("prevalence", 0.0)):
+        if name not in given:
+            raise UsageError(f"--plan needs {name}", hint="such as --plan auc=0.85,prevalence=0.1")
+        _check(name, given[name], lowest, 1)
+    # Where a binormal curve with equal spread has both alike.
+    alike = float(ndtr(ndtri(given["auc"]) / math.sqrt(2)))
+    assumed = {"sensitivity": alike, "specificity": alike, **DEFAULTS, **given}
+    for name in ("sensitivity", "specificity"):
+        _check(name, assumed[name], 0, 1)
+    _check("width", assumed["width"], 0, 0.5)
+    for name in ("oe_width", "slope_width"):
+        _check(name, assumed[name], 0, math.inf)
+    if assumed["images_per_patient"] < 1 or not 0 <= assumed["icc"] <= 1 or assumed.get("images", 2) < 2:
+        raise UsageError("--plan: images_per_patient is at least 1, images at least 2, icc from 0 to 1")
+    return {name: assumed[name] for name in (*OTHERS, *DEFAULTS) if name in assumed}
+
+
+def _check(name: str, value: float, low: float, high: float) -> None:
+    if not low < value < high:
+        raise UsageError(f"--plan: {name} is {value:g}, it must be above {low:g} and below {high:g}")
