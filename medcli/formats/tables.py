@@ -80,12 +80,18 @@ def _decode(content: bytes) -> str:
         ((name, len(bom)) for bom, name in _BOMS.items() if content.startswith(bom)), ("utf-8", 0)
     )
     try:
-        return content[start:].decode(encoding)
+        text = content[start:].decode(encoding)
     except UnicodeDecodeError as error:
         raise DataError(
             f"the table is not {encoding.upper()} (byte {error.start + start})",
             hint="convert it, for example: iconv -f latin1 -t utf-8 TABLE > NEW",
         ) from error
+    if "\0" in text:
+        raise DataError(
+            "the table holds zero bytes: no text, or UTF-16 without its byte order mark",
+            hint="convert it, for example: iconv -f utf-16le -t utf-8 TABLE > NEW",
+        )
+    return text
 
 
 def _parse(text: str, delimiter: str) -> tuple[list[str], list[list[str]]]:
