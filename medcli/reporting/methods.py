@@ -322,6 +322,10 @@ CALIBRATORS = {
     "isotonic": ("isotonic regression", "Zadrozny B, Elkan C. KDD 2002:694-699."),
     "vector": ("vector scaling", "Guo C et al. ICML 2017:1321-1330."),
 }
+_SAERENS = "Saerens M, Latinne P, Decaestecker C. Neural Computation 2002;14:21-41."
+_LEE = (
+    "Lee Y, Barber RF, Willett R. Distribution-free inference with hierarchical data. arXiv:2306.06342, 2023."
+)
 
 
 def methods_markdown(evaluation: dict[str, Any]) -> str:
@@ -344,10 +348,9 @@ def methods_paragraph(evaluation: dict[str, Any], sentences: list[str]) -> tuple
     """The opening sentences, then one for each method that results carry; and the sources."""
     sources: list[str] = []
     sentences = list(sentences)
-    for name in _calibrators(evaluation):
-        label, source = CALIBRATORS[name]
+    for sentence, source in _calibration(evaluation):
         sources.append(source)
-        sentences.append(f"Scores were calibrated on the validation part by {label} [{len(sources)}].")
+        sentences.append(f"{sentence} [{len(sources)}].")
     for method in used_methods(evaluation):
         if method.sentence:
             sources.append(method.source)
@@ -389,6 +392,28 @@ def _thresholds(evaluation: dict[str, Any]) -> str:
         return "The threshold was fixed at its default before the data were seen."
     rule = words.rule_words(evaluation["thresholds"]["rule"])
     return f"Thresholds were chosen on the validation part for the {rule} and applied unchanged."
+
+
+def _calibration(evaluation: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """How probabilities and sets were made on validation, each step with its source."""
+    for name in _calibrators(evaluation):
+        label, source = CALIBRATORS[name]
+        yield f"Scores were calibrated on the validation part by {label}", source
+    shift = (evaluation.get("calibration") or {}).get("prevalence_shift")
+    if shift:
+        moved = [
+            f"{words.printable(entry['class'])} {entry['after']:.3g}"
+            for entry in shift["classes"]
+            if entry["shift"]
+        ]
+        how = shift["method"].partition(" (")[0]
+        yield f"Probabilities were then moved to another prevalence ({', '.join(moved)}), {how}", _SAERENS
+    if sets := evaluation.get("prediction_sets"):
+        asked = f"{100 * sets['coverage']:g} %"
+        yield (
+            f"Prediction sets for a coverage of {asked} were made class by class, each patient counting once",
+            _LEE,
+        )
 
 
 def _calibrators(evaluation: dict[str, Any]) -> list[str]:

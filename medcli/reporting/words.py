@@ -140,6 +140,15 @@ def rule_words(rule: str | None) -> str:
     name, _, target = (rule or "").partition("=")
     if name == "youden":
         return "largest sum of sensitivity and specificity (Youden)"
+    if name == "cost":
+        costs, at, prevalence = target.partition("@")
+        missed, alarm = costs.split(",")
+        share = f" at a prevalence of {prevalence}" if at else ""
+        return f"least cost{share}, a missed finding counting {missed} and a false one {alarm}"
+    if name == "net-benefit":
+        return f"net benefit of acting at a risk of {target}"
+    if name == "alerts":
+        return f"most calls among thresholds that call a share of at most {target}"
     other = "specificity" if name == "sensitivity" else "sensitivity"
     return f"{name} of at least {target}, then the best {other}" if target else printable(name)
 

@@ -12,6 +12,7 @@ from medcli.metrics.patients import patient_codes
 from medcli.metrics.proportions import independent_difference
 from medcli.metrics.scored import Scored
 from medcli.stages._predictions import open_predictions
+from medcli.stages.calibrate import images_digest
 from medcli.store.manifest import Manifest
 from medcli.store.predictions import Predictions
 
@@ -54,8 +55,13 @@ def _tuned_on_test(evidence: Evidence) -> Iterator[str]:
         later = {command for command, _ in steps[looked:]} & {"train", "calibrate"}
         if later:
             yield f"test was used for tuning: {' and '.join(sorted(later))} ran after it had been evaluated"
+    if evidence.predictions.part == "val":
+        return
+    fitted = (evidence.manifest.calibration or {}).get("fitted_on")
+    if fitted and fitted["images"] == images_digest(evidence.predictions.records):
+        yield "test was used for tuning: the calibration was fitted on these very images"
     val = evidence.manifest.predictions.get("val")
-    if val is None or evidence.predictions.part == "val":
+    if val is None:
         return
     unit = next(
         (u for u in ("patient", "group") if any(r.get(u) for r in evidence.predictions.records)), "id"

@@ -110,6 +110,7 @@ def _calibrate(predictions: Predictions, config: CalibrateConfig, *, rule: Rule)
             "n": len(scores),
             "n_patients": len(np.unique(clusters)),
             "unit": unit,
+            "images": images_digest(predictions.records),
         },
         "prevalence_shift": shift,
         "prediction_sets": _sets(before, targets, clusters, config, task=task, unit=unit),
@@ -200,6 +201,11 @@ def _sets(
         "promise": f"For each class: of {which} that belong to it, the set holds it with a probability of at "
         f"least {config.coverage:.0%}, where {unit}s are like those of the fit and the model saw neither.",
     }
+
+
+def images_digest(records: list[dict[str, Any]]) -> str:
+    """Digest of which images there are, in any order."""
+    return digest_json(sorted(record["id"] for record in records))
 
 
 def calibration_digest(section: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from medcli.errors import DataError
+from medcli.store.calibration_schema import CALIBRATION_SCHEMA
 
 MANIFEST_VERSION = "manifest/1"
 
@@ -148,7 +149,7 @@ MANIFEST_SCHEMA: dict[str, Any] = {
         },
         "model": {"oneOf": [{"type": "null"}, _REFERENCE]},
         "predictions": {"type": "object", "additionalProperties": _REFERENCE},
-        "calibration": _OBJECT_OR_NULL,
+        "calibration": CALIBRATION_SCHEMA,
         "explanation": _OBJECT_OR_NULL,
         "evaluation": _OBJECT_OR_NULL,
         "history": {

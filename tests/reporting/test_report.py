@@ -25,7 +25,7 @@ from medcli.stages import calibrate, evaluate
 from medcli.store.atomic import write_bytes
 from medcli.store.manifest import read_manifest, write_manifest
 from medcli.store.references import reference
-from tests.reporting.synthetic import multiclass, multilabel, study
+from tests.reporting.synthetic import LABELS, multiclass, multilabel, study
 
 DOT = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -232,6 +232,11 @@ def test_sentences():
         "would falsely flag 14 (10 to 30) of 100 images without it; no positive case."
     )
     assert rule_words("sensitivity=0.9") == "sensitivity of at least 0.9, then the best specificity"
+    assert rule_words("cost=10,1@0.02") == (
+        "least cost at a prevalence of 0.02, a missed finding counting 10 and a false one 1"
+    )
+    assert rule_words("net-benefit=0.1") == "net benefit of acting at a risk of 0.1"
+    assert rule_words("alerts=0.2") == "most calls among thresholds that call a share of at most 0.2"
 
 
 def test_control_characters_are_shown_and_not_sent():
@@ -245,3 +250,30 @@ def test_report_of_a_manifest_that_was_read_again(done, tmp_path):
     manifest = evaluate.run(EvaluateConfig(source=str(tmp_path / "again.json"), report=tmp_path / "report"))
     assert manifest.evaluation["classes"] == done[1].evaluation["classes"]
     assert read_manifest(str(tmp_path / "again.json")).evaluation == done[1].evaluation
+
+
+def test_the_report_tells_how_probabilities_were_made(tmp_path):
+    options = {"coverage": 0.8, "prevalence_shift": (f"{LABELS[0]}=0.05",)}
+    manifest = calibrate.run(CalibrateConfig(source=str(study(tmp_path, multilabel)), **options))
+    write_manifest(manifest, tmp_path / "calibrated.json")
+    evaluate.run(EvaluateConfig(source=str(tmp_path / "calibrated.json"), report=tmp_path / "report"))
+    text = " ".join(Page((tmp_path / "report/report.html").read_text(encoding="utf-8")).text.split())
+    for entry in manifest.calibration["comparison"][:2]:
+        assert f"{entry['class']}: {entry['why']}." in text
+    assert "moved to another prevalence" in text
+    assert "Atelectasis from" in text
+    assert manifest.calibration["prediction_sets"]["promise"] in text
+    assert "Expected" in text
+    methods = (tmp_path / "report/methods.md").read_text(encoding="utf-8")
+    assert "moved to another prevalence (Atelectasis 0.05), as given, by Bayes' rule on the odds [" in methods
+    assert (
+        "Prediction sets for a coverage of 80 % were made class by class, each patient counting once"
+        in methods
+    )
+    rows = list(csv.DictReader((tmp_path / "report/tables/calibrators.csv").open(encoding="utf-8")))
+    assert {row["method"] for row in rows if row["class"] == "Atelectasis"} == {
+        *("none", "bias-temperature", "temperature", "platt", "beta", "isotonic"),
+    }
+    assert [row["method"] for row in rows if row["wins"] == "1"] == [
+        entry["winner"] for entry in manifest.calibration["comparison"][:2]
+    ]

@@ -243,6 +243,17 @@ def test_a_calibration_of_other_things_is_refused(tmp_path):
             evaluate(tmp_path / "changed.json", tmp_path)
 
 
+def test_the_images_of_the_fit_under_the_name_of_test_are_recognised(tmp_path):
+    source = calibrated(tmp_path)
+    manifest = read_manifest(str(source))
+    val = multilabel("val", seed=1)
+    renamed = dataclasses.replace(val, header={**val.header, "part": "test"})
+    manifest.predictions["test"] = write_predictions(tmp_path / "again.h5", renamed)
+    write_manifest(manifest, tmp_path / "again.json")
+    flags = evaluate(tmp_path / "again.json", tmp_path).evaluation["flags"]
+    assert "test was used for tuning: the calibration was fitted on these very images" in flags
+
+
 def test_a_threshold_that_was_moved_afterwards_is_refused(tmp_path):
     manifest = read_manifest(str(calibrated(tmp_path)))
     manifest.calibration["operating_points"][0]["threshold"] *= 0.9

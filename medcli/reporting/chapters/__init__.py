@@ -30,6 +30,7 @@ Another document (`compare`) has a table like this and calls `render_page` (`rep
 from __future__ import annotations
 
 from medcli.reporting.chapters import (
+    calibration,
     data,
     decisions,
     discrimination,
@@ -38,6 +39,7 @@ from medcli.reporting.chapters import (
     history,
     methods,
     numbers,
+    prediction_sets,
     probabilities,
     readers,
     subgroups,
@@ -49,8 +51,10 @@ CHAPTERS = (
     summary.CHAPTER,
     discrimination.CHAPTER,
     thresholds.CHAPTER,
+    calibration.CHAPTER,
     probabilities.CHAPTER,
     decisions.CHAPTER,
+    prediction_sets.CHAPTER,
     subgroups.CHAPTER,
     errors.CHAPTER,
     readers.CHAPTER,
