@@ -49,7 +49,7 @@ COMMANDS = (
     Entry("explain", "Judgement", "Show which pixels mattered."),
     Entry("show", "Files", "Say what a file of ours is and how it came to be.", writes=False),
     Entry("check", "Files", "Say whether files are whole.", writes=False),
-    Entry("schema", "Files", "Print the JSON Schema of manifests.", writes=False, has_stage=False),
+    Entry("schema", "Files", "Print the JSON Schema of manifests or results.", writes=False, has_stage=False),
     Entry("man", "Files", "Show a manual page.", writes=False, has_stage=False),
 )
 GROUPS = tuple(dict.fromkeys(entry.group for entry in COMMANDS))

@@ -10,6 +10,7 @@ from medcli.config import CheckConfig
 from medcli.errors import InputError, MedcliError
 from medcli.store.manifest import Manifest, read_manifest
 from medcli.store.references import verify
+from medcli.store.results_schema import is_results, read_results
 
 
 class Fault(NamedTuple):
@@ -53,6 +54,9 @@ def _open(name: str) -> Manifest | None:
         return read_manifest(name)
     path = Path(name)
     if _read_whole(path):
+        return None
+    if is_results(path):
+        read_results(path)
         return None
     return read_manifest(name)
 

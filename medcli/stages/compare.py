@@ -26,8 +26,8 @@ from medcli.stages._lineup import Entrant, Lineup, line_up, load_entrants
 from medcli.stages._shift import describe_shift
 from medcli.store.atomic import check_creatable, locked, prepare_folder, write_bytes
 from medcli.store.digests import derive_seed
+from medcli.store.results_schema import COMPARISON_VERSION
 
-COMPARISON_VERSION = "comparison/1"
 CLAIMS = {
     "superiority": "superior",
     "inferiority": "inferior",

@@ -30,9 +30,9 @@ from medcli.store.atomic import check_creatable, locked, prepare_folder, write_b
 from medcli.store.manifest import Manifest, load
 from medcli.store.predictions import Predictions
 from medcli.store.references import Reference, display, reference, verify
+from medcli.store.results_schema import EVALUATION_VERSION
 
 CALIBRATION = ("method", "fitted_on", "parameters", "folds", "comparison", "prevalence_shift", "digest")
-EVALUATION_VERSION = "evaluation/2"
 
 
 def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:

@@ -19,8 +19,8 @@ from medcli.progress import SILENT, Progress
 from medcli.stages._reader_tables import load_arms, load_truth
 from medcli.store.atomic import check_creatable, write_bytes
 from medcli.store.digests import derive_seed
+from medcli.store.results_schema import READERS_VERSION
 
-READERS_VERSION = "readers/1"
 Document = dict[str, Any]
 
 

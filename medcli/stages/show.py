@@ -11,12 +11,13 @@ from medcli.errors import DataError
 from medcli.store.kinds import Kind, kind_of
 from medcli.store.manifest import Manifest, read_manifest
 from medcli.store.references import display
+from medcli.store.results_schema import is_results, read_results
 
 WIDTH = 80
 
 
 def run(config: ShowConfig) -> dict[str, Any]:
-    """Facts about a manifest, shard, predictions, maps, model or checkpoint, as JSON values."""
+    """Facts about a manifest, shard, predictions, maps, model, checkpoint or results, as JSON values."""
     if config.file == "-":
         return _manifest_facts(read_manifest("-"))
     path = Path(config.file)
@@ -29,6 +30,8 @@ def run(config: ShowConfig) -> dict[str, Any]:
             header = read_header(path)
             return {"kind": header.get("medcli", "unknown"), **header}
         case Kind.json:
+            if is_results(path):
+                return _results_facts(read_results(path))
             return _manifest_facts(read_manifest(config.file))
     raise DataError(
         "it is no file of medcli", where=config.file, hint="it is neither JSON, HDF5 nor safetensors"
@@ -46,6 +49,22 @@ def _manifest_facts(manifest: Manifest) -> dict[str, Any]:
     facts["files"] = {display(Path(ref["path"])): ref["sha256"] for ref in files}
     facts["history"] = manifest.history
     return facts
+
+
+def _results_facts(results: dict[str, Any]) -> dict[str, Any]:
+    """Single facts of an evaluation, a comparison or an agreement of readers; AUCs of an evaluation."""
+    facts: dict[str, Any] = {"kind": results["medcli"]}
+    facts |= {name: value for name, value in results.items() if isinstance(value, str | int | float)}
+    facts["auc"] = {entry["class"]: _estimate(entry["auc"]) for entry in results.get("classes", [])}
+    facts["flags"] = results["flags"]
+    return {name: value for name, value in facts.items() if name != "medcli"}
+
+
+def _estimate(quantity: dict[str, Any]) -> str:
+    if quantity["estimate"] is None:
+        return f"undefined: {quantity['reason']}"
+    between = "" if quantity["ci"] is None else " ({:.3f} to {:.3f})".format(*quantity["ci"])
+    return f"{quantity['estimate']:.3f}{between}"
 
 
 def _records_facts(records: list[dict[str, Any]]) -> dict[str, Any]:

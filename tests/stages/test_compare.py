@@ -14,6 +14,7 @@ from medcli.metrics.delong_tests import delong_test
 from medcli.metrics.mcnemar import mcnemar_test
 from medcli.reporting.methods import METHODS, method_words
 from medcli.stages import compare
+from medcli.store.results_schema import check_results
 from tests.cli.run import medcli
 from tests.realdata import real_data
 
@@ -49,7 +50,9 @@ def table(path, truth, owners, scores, *, order=None, prefix="", **columns):
 
 def run(key_file, *sources, **options):
     settings = {"resamples": 400, "jobs": 1, **options}
-    return compare.run(CompareConfig(sources=sources, key_file=key_file, **settings))
+    document = compare.run(CompareConfig(sources=sources, key_file=key_file, **settings))
+    check_results(json.loads(json.dumps(document)))
+    return document
 
 
 def differences(document, label=0, pair=0):

@@ -19,6 +19,7 @@ from medcli.stages.evaluate import run
 from medcli.store.manifest import read_manifest, write_manifest
 from medcli.store.predictions import Predictions, write_predictions
 from medcli.store.references import verify
+from medcli.store.results_schema import read_results
 from tests.realdata import real_data
 from tests.reporting.synthetic import HOSTILE, LABELS, identifier, multiclass, multilabel, study
 
@@ -37,7 +38,10 @@ def calibrated(folder, make=multilabel):
 
 
 def evaluate(source, folder, **options):
-    return run(EvaluateConfig(source=str(source), report=folder / "report", **options))
+    """Run the stage; whatever is evaluated, the results keep to their schema."""
+    manifest = run(EvaluateConfig(source=str(source), report=folder / "report", **options))
+    read_results(folder / "report" / "evaluation.json")
+    return manifest
 
 
 @pytest.fixture(scope="module")

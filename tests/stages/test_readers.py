@@ -14,6 +14,7 @@ from medcli.errors import DataError, UsageError
 from medcli.reporting.reader_tables import readers_text
 from medcli.stages import readers
 from medcli.stages._predictions import load_source, open_predictions
+from medcli.store.results_schema import check_results
 from tests.cli.run import medcli
 from tests.metrics import chexpert
 from tests.metrics.oracles import expected, table
@@ -32,7 +33,9 @@ def read(path):
 
 
 def run(*sources, **options):
-    return readers.run(ReadersConfig(sources=sources, **options))
+    document = readers.run(ReadersConfig(sources=sources, **options))
+    check_results(json.loads(json.dumps(document)))
+    return document
 
 
 def study(tmp_path, case, column):
