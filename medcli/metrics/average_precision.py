@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from medcli.metrics.bootstrap import Resamples, describe, logit_bounds, ranking, standard_error
-from medcli.metrics.intervals import normal_quantile
+from medcli.metrics.intervals import normal_quantile, student_quantile
 from medcli.quantity import Quantity, beside, quantity, undefined
 
 
@@ -95,12 +95,14 @@ def average_precision_quantity(
         return undefined(reason, method=method, n=len(targets), n_clusters=used)
     positives = int(np.sum(np.asarray(targets) == 1))
     se: float | None = math.sqrt(estimate * (1 - estimate) / positives)
+    reach = normal_quantile(level)
     method += ", logit scale (Boyd 2013)"
     if used < len(targets):
         values = resampled_precision(targets, scores, clusters, resamples)
         se = standard_error(values)
         method = f"average precision, {describe(values, kind='logit scale')['method']}"
-    interval = None if not se else logit_bounds(estimate, se, z=normal_quantile(level))
+        reach = _reach(targets, clusters, level=level)
+    interval = None if not se else logit_bounds(estimate, se, z=reach)
     value = quantity(
         estimate,
         ci=interval,
@@ -113,6 +115,12 @@ def average_precision_quantity(
         reason=None if interval else "no interval: the average precision is 1, or does not vary",
     )
     return beside(value, rule="prevalence", estimate=positives / len(targets))
+
+
+def _reach(targets: np.ndarray, clusters: np.ndarray, *, level: float) -> float:
+    """Standard errors of resamples that an interval reaches, more where few patients are positive."""
+    positives = max(2, len(np.unique(clusters[np.asarray(targets) == 1])))
+    return math.sqrt(positives / (positives - 1)) * student_quantile(level, positives)
 
 
 def resampled_precision(

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from medcli.metrics.intervals import Interval
+from medcli.metrics.intervals import Interval, expanded_level
 from medcli.metrics.roc import check_scores
 from medcli.quantity import Quantity, quantity, undefined
 
@@ -225,12 +225,14 @@ class PatientSums:
         resamples: Of the same patients.
         n: Images.
         n_clusters: Their patients.
+        fewest: Patients with an image of the rarest kind that the measures depend on.
     """
 
     per_patient: np.ndarray
     resamples: Resamples
     n: int
     n_clusters: int
+    fewest: int
 
     @cached_property
     def whole(self) -> np.ndarray:
@@ -274,6 +276,7 @@ class PatientSums:
             settings=settings,
             n=self.n,
             n_clusters=self.n_clusters,
+            fewest=self.fewest,
             influences=left_out,
             flags=flags,
         )
@@ -287,20 +290,25 @@ def resampled_quantity(
     settings: BootstrapSettings,
     n: int,
     n_clusters: int,
+    fewest: int,
     influences: np.ndarray | None = None,
     flags: Sequence[str] = (),
 ) -> Quantity:
     """An estimate with the interval of its resamples, and how many of them were defined.
 
+    Percentiles are expanded where patients are few.
+
     Args:
         estimate: The statistic of the sample.
         values: Of every resample, NaN where undefined.
+        fewest: Patients with an image of the rarest kind.
         influences: What each patient adds to it, for an interval of kind `bca`.
     """
+    level = expanded_level(settings.level, fewest)
     if settings.bootstrap == "bca" and influences is not None:
-        interval, kind = bca_interval(values, estimate, influences=influences, level=settings.level), "BCa"
+        interval, kind = bca_interval(values, estimate, influences=influences, level=level), "BCa"
     else:
-        interval, kind = percentile_interval(values, level=settings.level), "percentile"
+        interval, kind = percentile_interval(values, level=level), "percentile"
     if interval is not None:
         interval = min(interval[0], estimate), max(interval[1], estimate)
     told = describe(values, kind=kind)

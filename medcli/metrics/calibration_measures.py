@@ -11,8 +11,8 @@ import numpy as np
 from scipy.special import logit, ndtr
 
 from medcli.metrics.discrimination import one_class_reason
-from medcli.metrics.intervals import normal_quantile
-from medcli.metrics.logistic import fit_logistic
+from medcli.metrics.intervals import cautious, normal_quantile, student_quantile
+from medcli.metrics.logistic import LogisticFit, fit_logistic
 from medcli.quantity import (
     Quantity,
     TestResult,
@@ -115,7 +115,7 @@ def scaled_brier(
     se, interval = None, None
     if used > 1:
         se = math.sqrt(used / (used - 1) * float(np.sum(sums**2))) / len(outcomes)
-        half = normal_quantile(level) * se
+        half = student_quantile(level, used) * se
         interval = 1 - score / worst - half, min(1.0, 1 - score / worst + half)
     value = quantity(
         1 - score / worst,
@@ -169,7 +169,7 @@ def _recalibrated(
     if fit.is_bounded:
         reason = "the probabilities separate the classes: no slope is too steep"
         return undefined(reason, method=method, n=n, n_clusters=used, flags=flags)
-    estimate, se = float(fit.weights[0]), math.sqrt(float(fit.covariance[0, 0]))
+    estimate, se = float(fit.weights[0]), _error(fit, clusters)
     half, perfect = normal_quantile(level) * se, 1.0 if free_slope else 0.0
     value = quantity(
         estimate,
@@ -185,3 +185,12 @@ def _recalibrated(
     test = hypothesis_test("Wald, perfect calibration", statistic=z, p=2 * float(ndtr(-abs(z))))
     value = beside(with_test(value, test), rule="perfect", estimate=perfect)
     return {**value, "intercept": float(fit.weights[1])} if free_slope else value
+
+
+def _error(fit: LogisticFit, clusters: np.ndarray) -> float:
+    """Standard error of the first coefficient; summed by patient, and cautious when patients are few."""
+    variance, model = float(fit.covariance[0, 0]), float(fit.model_covariance[0, 0])
+    counts = np.unique(clusters, return_counts=True)[1]
+    if len(counts) < len(clusters) and model > 0:
+        variance = model * cautious(variance / model, counts)
+    return math.sqrt(variance)

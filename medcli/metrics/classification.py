@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from medcli.metrics.intervals import proportion
-from medcli.quantity import Quantity, beside
+from medcli.quantity import Quantity, beside, quantity, undefined
 
 
 def count_calls(targets: np.ndarray, is_called: np.ndarray) -> dict[str, int]:
@@ -67,6 +69,39 @@ def confusion_matrix(labels: np.ndarray, calls: np.ndarray, *, num_classes: int)
     """Counts [true class, called class]."""
     flat = np.bincount(labels * num_classes + calls, minlength=num_classes**2)
     return flat.reshape(num_classes, num_classes)
+
+
+def mean_recall(labels: np.ndarray, calls: np.ndarray, clusters: np.ndarray, *, level: float) -> Quantity:
+    """Balanced accuracy: mean over the classes that occur of the share of their images that is called so.
+
+    The interval squares and adds those of the classes, which are taken as independent.
+
+    Args:
+        labels: True class of each image, int [images].
+        calls: Called class, int [images].
+        clusters: Patient of each image.
+
+    Reference: Zou & Donner, Statistics in Medicine 2008; 27:1693.
+    """
+    method, used = "mean recall, Wilson, square and add (Zou & Donner 2008)", len(np.unique(clusters))
+    shares, below, above = [], 0.0, 0.0
+    for label in np.unique(labels):
+        rows = labels == label
+        share = proportion(calls[rows] == label, clusters[rows], level=level)
+        low, high = share["ci"]
+        shares.append(share["estimate"])
+        below, above = below + (share["estimate"] - low) ** 2, above + (high - share["estimate"]) ** 2
+    if not shares:
+        return undefined("no known label", method=method, n=0, n_clusters=0)
+    mean, count = float(np.mean(shares)), len(shares)
+    return quantity(
+        mean,
+        ci=(max(0.0, mean - math.sqrt(below) / count), min(1.0, mean + math.sqrt(above) / count)),
+        level=level,
+        method=method + (", clustered" if used < len(labels) else ""),
+        n=len(labels),
+        n_clusters=used,
+    )
 
 
 def _rest(share: float | None) -> float | None:

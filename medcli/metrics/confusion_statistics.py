@@ -65,7 +65,10 @@ def call_sums(
     ):
         sums += np.bincount(who * columns + cells, minlength=size * columns).reshape(size, columns)
     sums[:, -1] = np.bincount(clusters, (labels - calls) ** 2, size)
-    return PatientSums(sums, resamples, n=len(labels), n_clusters=len(np.unique(clusters)))
+    patients_of_class = np.count_nonzero(sums[:, :num_classes], axis=0)
+    fewest = int(patients_of_class[patients_of_class > 0].min()) if len(labels) else 0
+    used = len(np.unique(clusters))
+    return PatientSums(sums, resamples, n=len(labels), n_clusters=used, fewest=fewest)
 
 
 def matthews_correlation(margins: Margins) -> np.ndarray:
@@ -106,11 +109,6 @@ def macro_f1(margins: Margins) -> np.ndarray:
 def weighted_f1(margins: Margins) -> np.ndarray:
     """Mean F1 over the classes that occur, weighted by how often they do."""
     return _mean_over_classes(2 * margins.right, margins.true + margins.called, margins.true)
-
-
-def mean_recall(margins: Margins) -> np.ndarray:
-    """Mean over the classes that occur of the share of their images that is called so."""
-    return _mean_over_classes(margins.right, margins.true, margins.true > 0)
 
 
 def positive_f1(margins: Margins) -> np.ndarray:

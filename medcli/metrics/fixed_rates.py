@@ -3,167 +3,154 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from medcli.checks import check_between
-from medcli.metrics.bootstrap import Ranking, Resamples, ranking
-from medcli.metrics.intervals import normal_quantile
+from medcli.metrics.discrimination import one_class_reason
+from medcli.metrics.intervals import Interval, effective_size, normal_quantile, wilson
 from medcli.quantity import Quantity, beside, quantity, undefined
 
-_METHOD = "bootstrap over patients, adjusted (Zhou & Qin 2005)"
+METHOD = "Wilson, squared with that of the threshold (Zou & Donner 2008)"
 
 
 def sensitivity_at_specificity(
-    targets: np.ndarray,
-    scores: np.ndarray,
-    clusters: np.ndarray,
-    *,
-    specificity: float,
-    level: float,
-    resamples: Resamples,
+    targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray, *, specificity: float, level: float
 ) -> Quantity:
     """Largest sensitivity of a rule `score >= threshold` whose specificity is at least the target.
 
-    The threshold is chosen again in every resample of patients: the interval knows that it was chosen here.
+    The interval knows that the threshold was chosen here: thresholds whose specificity does not differ
+    significantly from the target might have been chosen too, and what they would have found is squared and
+    added to the error of the sensitivity itself.
 
     Args:
         targets: 1 or 0, [images], no unknowns.
         scores: Higher means more likely positive.
-        clusters: Patient code of each image, from 0.
+        clusters: Patient code of each image.
         specificity: The target.
-        resamples: Of the patients.
 
     Returns:
         A quantity with `threshold` (None when only calling nobody reaches the target) and `reached`.
 
-    Reference: Zhou & Qin, Statistics in Medicine 2005; 24:465 (their second interval).
+    Reference: Zou & Donner, Statistics in Medicine 2008; 27:1693.
     """
-    is_positive = np.asarray(targets) == 1
-    order = ranking(targets, scores, clusters)
-    value = _at_target(
-        order,
-        is_positive,
-        clusters,
+    is_positive, scores = np.asarray(targets) == 1, np.asarray(scores, dtype=float)
+    # Mirrored: what is held is that the score is low, what is wanted that it is high.
+    return _at_target(
+        _Side(scores[is_positive], clusters[is_positive]),
+        _Side(scores[~is_positive], clusters[~is_positive]),
+        targets=targets,
+        clusters=clusters,
         target=specificity,
         level=level,
-        resamples=resamples,
-        names=("positive", "negative"),
+        held="specificity",
     )
-    threshold = _threshold(np.asarray(scores, dtype=float), is_positive, specificity)
-    value["method"] = f"sensitivity at specificity {specificity:g}, {value['method']}"
-    return _with_threshold(value, threshold, scores, ~is_positive, below=True, target=specificity)
 
 
 def specificity_at_sensitivity(
-    targets: np.ndarray,
-    scores: np.ndarray,
-    clusters: np.ndarray,
-    *,
-    sensitivity: float,
-    level: float,
-    resamples: Resamples,
+    targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray, *, sensitivity: float, level: float
 ) -> Quantity:
     """Largest specificity of a rule `score >= threshold` whose sensitivity is at least the target.
 
     Arguments and result as of `sensitivity_at_specificity`; there is always a threshold.
     """
-    is_positive = np.asarray(targets) == 1
-    order = ranking(targets, scores, clusters).mirrored()
-    value = _at_target(
-        order,
-        ~is_positive,
-        clusters,
+    is_positive, scores = np.asarray(targets) == 1, np.asarray(scores, dtype=float)
+    return _at_target(
+        _Side(scores[~is_positive], clusters[~is_positive]),
+        _Side(scores[is_positive], clusters[is_positive]),
+        targets=targets,
+        clusters=clusters,
         target=sensitivity,
         level=level,
-        resamples=resamples,
-        names=("negative", "positive"),
+        held="sensitivity",
     )
-    value["method"] = f"specificity at sensitivity {sensitivity:g}, {value['method']}"
-    threshold = None
-    if value["estimate"] is not None:
-        positives = np.sort(np.asarray(scores, dtype=float)[is_positive])[::-1]
-        needed = max(1, math.ceil((sensitivity - 1e-12) * len(positives)))
-        threshold = float(positives[needed - 1])
-    return _with_threshold(value, threshold, scores, is_positive, below=False, target=sensitivity)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """Scores of the images of one class, and their patients."""
+
+    scores: np.ndarray
+    clusters: np.ndarray
+
+    def share_called(self, thresholds: np.ndarray) -> np.ndarray:
+        """Of the images, at each threshold."""
+        return 1 - np.searchsorted(np.sort(self.scores), thresholds, side="left") / len(self.scores)
 
 
 def _at_target(
-    order: Ranking,
-    is_wanted: np.ndarray,
-    clusters: np.ndarray,
+    wanted: _Side,
+    kept: _Side,
     *,
+    targets: np.ndarray,
+    clusters: np.ndarray,
     target: float,
     level: float,
-    resamples: Resamples,
-    names: Sequence[str],
+    held: str,
 ) -> Quantity:
-    from medcli.metrics.resampling_kernels import sensitivities
-
+    """The rate of `wanted` where the rate of `kept` reaches the target."""
     check_between(target, name="the target rate", low=0, high=1)
-    used = len(np.unique(clusters))
-    wanted = int(is_wanted.sum())
-    for kind, size in zip(names, (wanted, len(is_wanted) - wanted), strict=True):
-        if size == 0:
-            reason = f"no {kind} case" if len(is_wanted) else "no known label"
-            return undefined(reason, method=_METHOD, n=len(is_wanted), n_clusters=used)
-    walk = order.reversed()
-
-    def counts_of(weights: np.ndarray) -> np.ndarray:
-        return sensitivities(walk.owners, walk.positive, walk.is_last, weights, target)
-
-    everyone = np.ones((1, resamples.num_clusters), dtype=np.uint8)
-    found, _ = counts_of(everyone)[0]
-    drawn = resamples.evaluate(counts_of)
-    usable = (drawn[:, 0] >= 0) & (drawn[:, 1] > 0)
-    # Adding half of z squared successes and failures keeps the interval honest near 0 and 1.
-    z = normal_quantile(level)
-    extra = z * z * wanted / len(np.unique(clusters[is_wanted]))
-    shares = (drawn[usable, 0] + extra / 2) / (drawn[usable, 1] + extra)
-    interval, se = None, None
-    if len(shares) > max(1, resamples.count / 2):
-        se = float((drawn[usable, 0] / drawn[usable, 1]).std(ddof=1))
-        half = z * float(shares.std(ddof=1))
-        interval = max(0.0, float(shares.mean()) - half), min(1.0, float(shares.mean()) + half)
+    own = "sensitivity" if held == "specificity" else "specificity"
+    method, n, used = f"{own} at {held} {target:g}, {METHOD}", len(targets), len(np.unique(clusters))
+    if not (len(wanted.scores) and len(kept.scores)):
+        none = undefined(one_class_reason(targets), method=method, n=n, n_clusters=used)
+        return {
+            **beside(none, rule="calling at random", estimate=1 - target),
+            "threshold": None,
+            "reached": None,
+        }
+    thresholds = np.append(np.unique(np.append(wanted.scores, kept.scores)), np.inf)
+    rates, reached = wanted.share_called(thresholds), kept.share_called(thresholds)
+    if held == "specificity":
+        reached = 1 - reached
+    else:
+        rates = 1 - rates
+    best = _first(reached, target) if held == "specificity" else _last(reached, target)
+    ends = _plausible(rates, reached, _size(kept, thresholds[best]), target=target, level=level)
+    estimate = float(rates[best])
+    low, high = wilson(estimate, _size(wanted, thresholds[best]), level=level)
+    interval = (
+        max(0.0, estimate - math.hypot(estimate - low, max(0.0, estimate - ends[0]))),
+        min(1.0, estimate + math.hypot(high - estimate, max(0.0, ends[1] - estimate))),
+    )
+    is_nobody = not math.isfinite(thresholds[best])
     value = quantity(
-        found / wanted,
+        estimate,
         ci=interval,
         level=level,
-        se=se,
-        method=f"{_METHOD}, {resamples.count} resamples, {int(usable.sum())} defined",
-        n=len(is_wanted),
+        method=method + (", clustered" if used < n else ""),
+        n=n,
         n_clusters=used,
-        reason=None if interval else "too few resamples are defined",
+        flags=[f"only calling nobody reaches {target:g}"] if is_nobody else [],
     )
-    return beside(value, rule="calling at random", estimate=1 - target)
+    facts = {"threshold": None if is_nobody else float(thresholds[best]), "reached": float(reached[best])}
+    return {**beside(value, rule="calling at random", estimate=1 - target), **facts}
 
 
-def _threshold(scores: np.ndarray, is_positive: np.ndarray, specificity: float) -> float | None:
-    """Lowest score that calls few enough negatives; None when every score calls too many."""
-    negatives = np.sort(scores[~is_positive])[::-1]
-    if len(negatives) == 0 or not is_positive.any():
-        return None
-    allowed = math.floor(len(negatives) - (specificity - 1e-12) * len(negatives))
-    usable = scores if allowed >= len(negatives) else scores[scores > negatives[allowed]]
-    return float(usable.min()) if len(usable) else None
+def _plausible(
+    rates: np.ndarray, reached: np.ndarray, size: float, *, target: float, level: float
+) -> Interval:
+    """Lowest and highest rate at thresholds whose held rate does not differ from the target (score test)."""
+    reach = normal_quantile(level) * math.sqrt(target * (1 - target) / size) + 1e-12
+    # The nearest threshold outside stays in: between two scores the truth may lie anywhere.
+    inside = np.flatnonzero(np.abs(reached - target) <= reach)
+    first, last = (inside[0], inside[-1]) if len(inside) else (_nearest(reached, target),) * 2
+    around = rates[max(0, first - 1) : last + 2]
+    return float(around.min()), float(around.max())
 
 
-def _with_threshold(
-    value: Quantity,
-    threshold: float | None,
-    scores: np.ndarray,
-    is_held: np.ndarray,
-    *,
-    below: bool,
-    target: float,
-) -> Quantity:
-    """The threshold, and the rate of the other class there."""
-    reached = None
-    if value["estimate"] is not None and threshold is None:
-        reached = 1.0
-        value["flags"] = [*value["flags"], f"only calling nobody reaches {target:g}"]
-    elif value["estimate"] is not None:
-        held = np.asarray(scores, dtype=float)[is_held]
-        reached = float(np.mean(held < threshold if below else held >= threshold))
-    return {**value, "threshold": threshold, "reached": reached}
+def _nearest(reached: np.ndarray, target: float) -> int:
+    return int(np.abs(reached - target).argmin())
+
+
+def _size(side: _Side, threshold: float) -> float:
+    return effective_size((side.scores >= threshold).astype(float), side.clusters)
+
+
+def _first(reached: np.ndarray, target: float) -> int:
+    return int(np.flatnonzero(reached >= target - 1e-12)[0])
+
+
+def _last(reached: np.ndarray, target: float) -> int:
+    return int(np.flatnonzero(reached >= target - 1e-12)[-1])

@@ -20,7 +20,7 @@ ALIASES = {
     "precision": "ppv",
 }
 OF_LABELS = (*RANKED, *CALLED, *AT_PREVALENCE, *TRUSTED, "prevalence")
-OVERALL = (*OF_ALL, "accuracy", *OF_TABLES, *RANKED_CLASSES, *TRUSTED_CLASSES)
+OVERALL = (*OF_ALL, "accuracy", "balanced_accuracy", *OF_TABLES, *RANKED_CLASSES, *TRUSTED_CLASSES)
 OPERATORS = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 ENDS = {"estimate": None, "ci_low": 0, "ci_high": 1}
 _PATTERN = re.compile(r"\s*(\w+)(?::(.+?))?\s*(>=|<=|>|<)\s*([^@<>=\s]+)\s*(?:@\s*(\w+))?\s*")

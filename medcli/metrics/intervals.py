@@ -6,11 +6,13 @@ import math
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import betaincinv, ndtri
+from scipy.special import betaincinv, ndtr, ndtri, stdtrit
 
 from medcli.quantity import Quantity, quantity, undefined
 
 Interval = tuple[float, float]
+# Below this many patients variances are too uncertain for intervals that take them as known.
+FEW = 30
 
 
 def normal_quantile(level: float) -> float:
@@ -45,19 +47,35 @@ def effective_size(successes: np.ndarray, clusters: np.ndarray) -> float:
     """How many independent images carry as much about a proportion as these images of fewer patients.
 
     The number of images over the design effect (Rao & Scott, Biometrics 1992), which is taken as at least
-    1. When all images agree, or are of one patient, the design effect is unknown; each patient then counts
-    once.
+    1, and with fewer than 30 patients a standard error larger than it is found (`cautious`). When all images
+    agree, or are of one patient, the design effect is unknown; each patient then counts once.
     """
     size, share = len(successes), float(np.mean(successes))
-    _, codes = np.unique(clusters, return_inverse=True)
-    num_clusters = int(codes.max()) + 1
+    _, codes, counts = np.unique(clusters, return_inverse=True, return_counts=True)
+    num_clusters = len(counts)
     if num_clusters == size:
         return float(size)
     if num_clusters == 1 or share in {0.0, 1.0}:
         return float(num_clusters)
     deviations = np.bincount(codes, successes - share)
     design_effect = float(np.sum(deviations**2)) / (size * share * (1 - share))
-    return size / max(1.0, design_effect)
+    return size / max(1.0, cautious(design_effect, counts))
+
+
+def cautious(design_effect: float, counts: np.ndarray) -> float:
+    """A design effect with a standard error added, at most that of images which all agree, of few patients.
+
+    From few patients it is uncertain, and intervals that take it as known are too narrow. It is the ratio of
+    a variance with one degree of freedom less than there are patients.
+
+    Args:
+        design_effect: As estimated.
+        counts: Images of each patient.
+    """
+    if len(counts) >= FEW:
+        return design_effect
+    most = float(np.sum(counts.astype(float) ** 2) / np.sum(counts))
+    return max(design_effect, min(most, design_effect * (1 + math.sqrt(2 / (len(counts) - 1)))))
 
 
 def proportion(
@@ -131,26 +149,55 @@ def newcombe_auc(estimate: float, positives: float, negatives: float, *, level: 
 def mean_value(
     values: np.ndarray, clusters: np.ndarray, *, level: float, what: str, floor: float | None = 0.0
 ) -> Quantity:
-    """Mean of one number an image, with a normal interval whose variance is summed by patient.
+    """Mean of one number an image, with an interval by Student's t whose variance is summed by patient.
+
+    Numbers that cannot be below 0 are skewed: their interval is on the logarithmic scale.
+
+    Args:
+        values: float [images].
+        clusters: Patient of each image.
+        what: What they are.
+        floor: What they cannot be below, 0 or None.
 
     Reference: Liang & Zeger, Biometrika 1986 (working independence).
     """
     size = len(values)
     _, codes = np.unique(clusters, return_inverse=True)
     num_clusters = int(codes.max()) + 1 if size else 0
-    method = f"{what}, normal" + (", clustered" if num_clusters < size else "")
+    mean = float(np.mean(values)) if size else 0.0
+    is_logarithmic = floor == 0 and mean > 0
+    method = what + (", log scale" if is_logarithmic else ", normal")
+    method += ", clustered" if num_clusters < size else ""
     if size == 0:
         return undefined("no image with a known label", method=method, n=0, n_clusters=0)
-    mean = float(np.mean(values))
     if num_clusters < 2:
         return quantity(mean, method=method, n=size, n_clusters=num_clusters, reason="needs two patients")
     deviations = np.bincount(codes, values - mean)
     se = math.sqrt(num_clusters / (num_clusters - 1) * float(np.sum(deviations**2))) / size
-    half = normal_quantile(level) * se
-    low = mean - half if floor is None else max(floor, mean - half)
-    return quantity(
-        mean, ci=(low, mean + half), level=level, se=se, method=method, n=size, n_clusters=num_clusters
-    )
+    half = student_quantile(level, num_clusters) * se
+    if is_logarithmic:
+        factor = math.exp(min(700.0, half / mean))
+        interval = mean / factor, mean * factor
+    else:
+        interval = (mean - half if floor is None else max(floor, mean - half)), mean + half
+    return quantity(mean, ci=interval, level=level, se=se, method=method, n=size, n_clusters=num_clusters)
+
+
+def student_quantile(level: float, num_clusters: int) -> float:
+    """Half-width of a central interval in standard errors that were estimated from so many patients."""
+    return float(stdtrit(max(1, num_clusters - 1), 0.5 + level / 2))
+
+
+def expanded_level(level: float, num_clusters: int) -> float:
+    """Level at which percentiles of resamples from few patients hold what `level` promises.
+
+    Resamples of k patients vary too little by k - 1 in k, and their spread is itself an estimate.
+
+    Reference: Hesterberg, The American Statistician 2015; 69:371, section 5.3 (expanded percentiles).
+    """
+    size = max(5, num_clusters)
+    reach = math.sqrt(size / (size - 1)) * student_quantile(level, size)
+    return 1 - 2 * float(ndtr(-reach))
 
 
 def _expit(value: float) -> float:

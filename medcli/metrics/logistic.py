@@ -19,11 +19,13 @@ class LogisticFit:
     Attributes:
         weights: [columns].
         covariance: [columns, columns], of the model, or summed by patient.
+        model_covariance: Of the model alone, [columns, columns].
         is_bounded: Whether a coefficient ran away: the columns separate the outcomes.
     """
 
     weights: np.ndarray
     covariance: np.ndarray
+    model_covariance: np.ndarray
     is_bounded: bool
 
 
@@ -60,13 +62,14 @@ def fit_logistic(
             break
     predicted = expit(offset + design @ weights)
     information = (design * (predicted * (1 - predicted))[:, None]).T @ design
-    return LogisticFit(weights, _covariance(design, outcomes - predicted, information, clusters), is_bounded)
+    bread = np.linalg.pinv(information)
+    covariance = _covariance(design, outcomes - predicted, bread, clusters)
+    return LogisticFit(weights, covariance, bread, is_bounded)
 
 
 def _covariance(
-    design: np.ndarray, residuals: np.ndarray, information: np.ndarray, clusters: np.ndarray
+    design: np.ndarray, residuals: np.ndarray, bread: np.ndarray, clusters: np.ndarray
 ) -> np.ndarray:
-    bread = np.linalg.pinv(information)
     _, codes = np.unique(clusters, return_inverse=True)
     count = int(codes.max()) + 1
     if count in {len(codes), 1}:

@@ -16,7 +16,7 @@ from medcli.metrics.calibration_measures import (
     scaled_brier,
     spiegelhalter_test,
 )
-from medcli.metrics.classification import rates_at_threshold
+from medcli.metrics.classification import mean_recall, rates_at_threshold
 from medcli.metrics.corp import corp_quantity
 from medcli.metrics.discrimination import auc_quantity, best_youden
 from medcli.metrics.ece import call_ece, label_ece
@@ -78,6 +78,10 @@ def _curve(measure: Callable[..., Quantity], **options: Any) -> Callable[[Label]
         resamples=label.resamples,
         **{name: getattr(label.settings, setting) for name, setting in options.items()},
     )
+
+
+def _ranks(label: Label) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return label.targets, label.ranks, label.clusters
 
 
 def _auc(label: Label) -> Quantity:
@@ -145,7 +149,10 @@ def _balanced_accuracy(label: Label) -> Quantity:
         reason = f"no {kind} case" if label.n else "no known label"
         value = undefined(reason, method="mean recall", n=label.n, n_clusters=label.n_clusters)
         return beside(value, rule="the same answer for every image", estimate=0.5)
-    return _MEAN_RECALL(label)
+    value = mean_recall(
+        (label.targets == 1).astype(int), label.calls.astype(int), label.clusters, level=label.settings.level
+    )
+    return beside(value, rule="the same answer for every image", estimate=0.5)
 
 
 def _binned(measure: Callable[..., Quantity], **options: Any) -> Callable[[Label, np.ndarray], Quantity]:
@@ -181,13 +188,6 @@ def _brier(label: Label, probabilities: np.ndarray) -> Quantity:
     return with_test(value, spiegelhalter_test(probabilities, label.targets))
 
 
-_MEAN_RECALL = _of_table(
-    tables.mean_recall,
-    name="mean recall",
-    none_reason="no known label",
-    rule="the same answer for every image",
-    chance=0.5,
-)
 _CONSTANT = "truth or calls are all alike"
 _AT_RANDOM = "calls that know nothing"
 
@@ -195,8 +195,12 @@ RANKED: dict[str, Callable[[Label], Quantity]] = {
     "auc": _auc,
     "partial_auc": _curve(partial_auc, low="fixed_rate"),
     "average_precision": _curve(average_precision_quantity),
-    "sensitivity_at_specificity": _curve(sensitivity_at_specificity, specificity="fixed_rate"),
-    "specificity_at_sensitivity": _curve(specificity_at_sensitivity, sensitivity="fixed_rate"),
+    "sensitivity_at_specificity": lambda label: sensitivity_at_specificity(
+        *_ranks(label), specificity=label.settings.fixed_rate, level=label.settings.level
+    ),
+    "specificity_at_sensitivity": lambda label: specificity_at_sensitivity(
+        *_ranks(label), sensitivity=label.settings.fixed_rate, level=label.settings.level
+    ),
     "best_youden": lambda label: best_youden(label.targets, label.ranks, label.clusters),
 }
 CALLED: dict[str, Callable[[Label], Quantity]] = {

@@ -9,7 +9,7 @@ import numpy as np
 
 from medcli.metrics import confusion_statistics as tables
 from medcli.metrics.bootstrap import PatientSums, Resamples
-from medcli.metrics.classification import confusion_matrix
+from medcli.metrics.classification import confusion_matrix, mean_recall
 from medcli.metrics.discrimination import macro_auc
 from medcli.metrics.ece import classwise_ece, top_label_ece
 from medcli.metrics.hand_till import hand_till_auc, weighted_auc
@@ -43,6 +43,9 @@ def of_calls(scored: Scored, settings: Settings, resamples: Resamples) -> dict[s
     )
     present = len(np.unique(scored.labels))
     found: dict[str, Any] = {"accuracy": _accuracy(scored, settings)}
+    flags = [f"{size - present} of {size} classes do not occur"] if 0 < present < size else []
+    recall = mean_recall(scored.labels, scored.calls, scored.clusters, level=settings.level)
+    found["balanced_accuracy"] = {**recall, "flags": flags}
     for name, (statistic, words, chance) in OF_TABLES.items():
         if name == "quadratic_kappa" and not scored.ordered:
             continue
@@ -51,7 +54,7 @@ def of_calls(scored: Scored, settings: Settings, resamples: Resamples) -> dict[s
             name=words,
             settings=settings,
             none_reason="truth or calls are all alike" if sums.n else "no known label",
-            flags=[f"{size - present} of {size} classes do not occur"] if 0 < present < size else [],
+            flags=flags,
         )
         found[name] = beside(value, rule=AT_RANDOM, estimate=chance)
     share = float(np.bincount(scored.labels).max() / len(scored.labels)) if len(scored.labels) else 0.0
@@ -105,7 +108,7 @@ def _macro_auc(scored: Scored, settings: Settings) -> dict[str, Any]:
 
 def _macro_f1(scored: Scored, settings: Settings, resamples: Resamples) -> dict[str, Any]:
     """Mean F1 over the classes that occur: of the most likely class, or at each label's threshold."""
-    columns, used, shares = [], [], []
+    columns, used, shares, fewest = [], [], [], scored.num_clusters
     for column, name in enumerate(scored.classes):
         known, is_positive = known_rows(scored, column), scored.targets[:, column] == 1
         threshold = scored.thresholds[column]["threshold"]
@@ -114,6 +117,7 @@ def _macro_f1(scored: Scored, settings: Settings, resamples: Resamples) -> dict[
         is_called = scored.calls == column if scored.exclusive else scored.decided[:, column] >= threshold
         used.append(name)
         shares.append(float(is_positive.sum() / known.sum()))
+        fewest = min(fewest, len(np.unique(scored.clusters[is_positive])))
         columns.append(scored.per_patient(known & is_positive & is_called))
         columns.append(scored.per_patient(known & (is_positive != is_called)))
     n = int((~np.isnan(scored.targets)).any(axis=1).sum())
@@ -124,9 +128,11 @@ def _macro_f1(scored: Scored, settings: Settings, resamples: Resamples) -> dict[
 
     def mean_f1(sums: np.ndarray) -> np.ndarray:
         each = 2 * sums[:, 0::2] / (2 * sums[:, 0::2] + sums[:, 1::2])
-        return np.nanmean(each, axis=1)
+        known = np.isfinite(each)
+        return np.where(known, each, 0).sum(axis=1) / known.sum(axis=1)
 
-    sums = PatientSums(np.stack(columns, axis=1), resamples, n=n, n_clusters=scored.num_clusters)
+    counts = np.stack(columns, axis=1)
+    sums = PatientSums(counts, resamples, n=n, n_clusters=scored.num_clusters, fewest=fewest)
     value = sums.quantity(
         mean_f1, name=f"mean F1 of {len(used)} classes", settings=settings, none_reason="nothing is called"
     )
@@ -172,7 +178,6 @@ def _scored_rule(measure: Callable[..., Quantity]) -> Callable[..., Quantity]:
 
 
 OF_TABLES: dict[str, tuple[Callable[[tables.Margins], np.ndarray], str, float]] = {
-    "balanced_accuracy": (tables.mean_recall, "mean recall", 0.0),
     "mcc": (tables.matthews_correlation, "Matthews correlation", 0.0),
     "kappa": (tables.kappa, "kappa of truth and call", 0.0),
     "quadratic_kappa": (tables.quadratic_kappa, "kappa of truth and call, quadratic weights", 0.0),

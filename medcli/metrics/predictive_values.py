@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from medcli.checks import check_between
-from medcli.metrics.intervals import Interval, effective_size, normal_quantile
+from medcli.metrics.intervals import FEW, Interval, effective_size, normal_quantile, wilson
 from medcli.quantity import Quantity, beside, quantity, undefined
 
 
@@ -21,8 +21,9 @@ def predictive_values_at(
 ) -> dict[str, Quantity]:
     """`ppv` and `npv` where the disease is as frequent as stated, from sensitivity and specificity here.
 
-    Intervals are on the logit scale; where a count is 0, counts get half of z squared added (their adjusted
-    interval), and that is flagged. The prevalence is taken as known.
+    Intervals are on the logit scale; where a count is 0, or there are fewer than 30 positives or negatives,
+    counts get half of z squared added (their adjusted interval), and that is flagged. The prevalence is taken
+    as known.
 
     Args:
         targets: 1 or 0, [images], no unknowns.
@@ -43,7 +44,7 @@ def predictive_values_at(
     ppv = _bayes(prevalence * sensitivity, (1 - prevalence) * (1 - specificity))
     npv = _bayes((1 - prevalence) * specificity, prevalence * (1 - sensitivity))
     z = normal_quantile(level)
-    is_edge = {sensitivity, specificity} & {0.0, 1.0} != set()
+    is_edge = {sensitivity, specificity} & {0.0, 1.0} != set() or rates.are_few
     se_a, sp_a, n_pos, n_neg = rates.adjusted(z) if is_edge else rates.plain()
     odds = math.log(prevalence / (1 - prevalence))
     centers = {
@@ -73,7 +74,7 @@ def predictive_values_at(
                 method=method + (", adjusted" if is_edge else ""),
                 n=rates.n,
                 n_clusters=rates.n_clusters,
-                flags=["a rate is 0 or 1: counts were adjusted"] if is_edge else [],
+                flags=["few cases, or a rate is 0 or 1: counts were adjusted"] if is_edge else [],
             )
         prior = prevalence if name == "ppv" else 1 - prevalence
         result[name] = beside(result[name], rule="stated prevalence", estimate=prior)
@@ -85,12 +86,14 @@ def likelihood_ratios(
 ) -> dict[str, Quantity]:
     """`lr_positive`, `lr_negative` and `odds_ratio`, with intervals on the logarithmic scale.
 
-    Where a count is 0 a ratio is 0 or infinite: an infinite one is null, and its interval has half an image
-    added to every count; of an infinite one its lower end is given as `bound`.
+    With fewer than 30 positives or negatives the interval of a likelihood ratio comes from Wilson's intervals
+    of its two rates. Where a count is 0 a ratio is 0 or infinite: an infinite one is null, and its lower end
+    is given as `bound`; an odds ratio then has half an image added to every count.
 
     Args: as of `predictive_values_at`.
 
-    Reference: Simel, Samsa & Matchar, Journal of Clinical Epidemiology 1991; 44:763.
+    Reference: Simel, Samsa & Matchar, Journal of Clinical Epidemiology 1991; 44:763. Donner & Zou,
+    Statistical Methods in Medical Research 2012; 21:347 (ratios from intervals of both parts).
     """
     rates = _Rates(targets, is_called, clusters)
     names = {"lr_positive": "positive likelihood ratio", "lr_negative": "negative likelihood ratio"}
@@ -107,10 +110,13 @@ def likelihood_ratios(
         "lr_negative": ((fn, n_pos), (tn, n_neg)),
         "odds_ratio": ((tp, fn), (fp, tn)),
     }
-    return {
-        key: beside(_ratio(*parts[key], rates=rates, name=names[key], level=level), rule="chance", estimate=1)
-        for key in parts
-    }
+    found = {}
+    for key, (above, below) in parts.items():
+        is_few = key != "odds_ratio" and (rates.are_few or 0 in {above[0], below[0]})
+        ratio = _ratio_of_rates if is_few else _ratio
+        value = ratio(above, below, rates=rates, name=names[key], level=level)
+        found[key] = beside(value, rule="chance", estimate=1)
+    return found
 
 
 class _Rates:
@@ -129,6 +135,11 @@ class _Rates:
         self.positives = effective_size(hits.astype(float), clusters[is_positive])
         self.negatives = effective_size(passes.astype(float), clusters[~is_positive])
 
+    @property
+    def are_few(self) -> bool:
+        """Whether the logarithm or logit of a rate is far from normal."""
+        return min(self.positives, self.negatives) < FEW
+
     def plain(self) -> tuple[float, float, float, float]:
         return self.sensitivity, self.specificity, self.positives, self.negatives
 
@@ -141,6 +152,32 @@ class _Rates:
             n_pos,
             n_neg,
         )
+
+
+def _ratio_of_rates(
+    above: tuple[float, float], below: tuple[float, float], *, rates: _Rates, name: str, level: float
+) -> Quantity:
+    """A ratio of two shares, a of b to c of d, from Wilson's intervals of both."""
+    method = f"{name}, from Wilson's intervals (Donner & Zou 2012)"
+    first, second = above[0] / above[1], below[0] / below[1]
+    (low_1, high_1), (low_2, high_2) = (
+        wilson(first, above[1], level=level),
+        wilson(second, below[1], level=level),
+    )
+    n, used, product = rates.n, rates.n_clusters, first * second
+    if second == 0 and first == 0:
+        return undefined("0 of 0", method=method, n=n, n_clusters=used)
+    if second == 0:
+        reason = "no image of the other class is called so: the ratio is infinite"
+        bound = math.sqrt(low_1 * (2 * first - low_1)) / high_2
+        return {**undefined(reason, method=method, n=n, n_clusters=used), "bound": bound}
+    inner = product**2 - low_1 * high_2 * (2 * first - low_1) * (2 * second - high_2)
+    outer = product**2 - high_1 * low_2 * (2 * first - high_1) * (2 * second - low_2)
+    divisor, estimate = high_2 * (2 * second - high_2), first / second
+    low = (product - math.sqrt(max(0.0, inner))) / divisor if divisor else 0.0
+    high = (product + math.sqrt(max(0.0, outer))) / (low_2 * (2 * second - low_2))
+    interval = max(0.0, min(low, estimate)), max(high, estimate)
+    return quantity(estimate, ci=interval, level=level, method=method, n=n, n_clusters=used)
 
 
 def _ratio(

@@ -124,33 +124,6 @@ def partial_areas(
     return result
 
 
-@_compiled
-def sensitivities(
-    owners: np.ndarray, positive: np.ndarray, is_last: np.ndarray, weights: np.ndarray, target: float
-) -> np.ndarray:
-    """Positives found at the best threshold with a specificity of at least `target`, and all positives.
-
-    Returns:
-        Counts [resamples, 2], highest score first; -1 where there is no negative.
-    """
-    result = np.empty((len(weights), 2), dtype=np.int64)
-    for resample in range(len(weights)):
-        row = weights[resample]
-        positives, negatives = _totals(owners, positive, row)
-        best, true_calls, false_calls = 0, 0, 0
-        for image in range(len(owners)):
-            weight = int(row[owners[image]])
-            true_calls += weight * positive[image]
-            false_calls += weight * (1 - positive[image])
-            if is_last[image]:
-                if negatives - false_calls < (target - 1e-12) * negatives:
-                    break
-                best = true_calls
-        result[resample, 0] = best if negatives else -1
-        result[resample, 1] = positives
-    return result
-
-
 @njit(nogil=True)
 def roc_heights(
     owners: np.ndarray, positive: np.ndarray, is_last: np.ndarray, weights: np.ndarray, grid: np.ndarray

@@ -55,10 +55,10 @@ METHODS = (
         "Boyd K, Eng KH, Page CD. ECML PKDD 2013:451-466.",
     ),
     Method(
-        "Zhou & Qin 2005",
-        "Sensitivity at a fixed specificity, and the reverse, have intervals from resamples of patients, "
-        "each with its own threshold.",
-        "Zhou XH, Qin G. Statistics in Medicine 2005;24:465-477.",
+        "Zou & Donner 2008",
+        "Mean recall, and sensitivity at a fixed specificity and the reverse, have intervals that square and "
+        "add those of their parts.",
+        "Zou GY, Donner A. Statistics in Medicine 2008;27:1693-1702.",
     ),
     Method(
         "Wilson",
@@ -107,6 +107,11 @@ METHODS = (
         "",
     ),
     Method(
+        "Donner & Zou 2012",
+        "With few cases, intervals of likelihood ratios come from Wilson's intervals of both rates.",
+        "Donner A, Zou GY. Statistical Methods in Medical Research 2012;21:347-359.",
+    ),
+    Method(
         "Mercaldo 2007",
         "Predictive values at a stated prevalence have intervals on the logit scale.",
         "Mercaldo ND, Lau KF, Zhou XH. Statistics in Medicine 2007;26:2170-2183.",
@@ -132,8 +137,9 @@ METHODS = (
         "Efron B. JASA 1987;82:171-185.",
     ),
     Method(
-        "normal",
-        "Means over images (Brier score, log loss) have normal intervals, with standard errors by patient.",
+        "log scale",
+        "Means over images (Brier score, log loss) have intervals on the logarithmic scale by Student's t, "
+        "with standard errors by patient.",
         "Brier GW. Monthly Weather Review 1950;78:1-3; Liang KY, Zeger SL. Biometrika 1986;73:13-22.",
     ),
     Method(

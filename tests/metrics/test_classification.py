@@ -39,7 +39,11 @@ def test_repeats_of_an_image_within_a_patient_do_not_count(successes, times):
 
 def test_effective_size_worked_by_hand():
     # Two patients, 3 of 4 and 1 of 4: p = 1/2, sum of squared deviations (1, -1) is 2, so 2 / (8 / 4) = 1.
-    assert effective_size(np.array([1, 1, 1, 0, 1, 0, 0, 0.0]), np.repeat([0, 1], 4)) == 8
+    # Few patients: a standard error more, 1 + sqrt(2 / (2 - 1)).
+    few = effective_size(np.array([1, 1, 1, 0, 1, 0, 0, 0.0]), np.repeat([0, 1], 4))
+    assert few == pytest.approx(8 / (1 + np.sqrt(2)))
+    many = effective_size(np.tile([1, 1, 1, 0, 1, 0, 0, 0.0], 15), np.repeat(np.arange(30), 4))
+    assert many == 120
     # All of one, none of the other: deviations 2 and -2, design effect 4, two patients' worth.
     assert effective_size(np.array([1, 1, 1, 1, 0, 0, 0, 0.0]), np.repeat([0, 1], 4)) == 2
     # All alike: as many as patients.
