@@ -162,18 +162,22 @@ def mean_value(
     Reference: Liang & Zeger, Biometrika 1986 (working independence).
     """
     size = len(values)
-    _, codes = np.unique(clusters, return_inverse=True)
-    num_clusters = int(codes.max()) + 1 if size else 0
+    _, codes, counts = np.unique(clusters, return_inverse=True, return_counts=True)
+    num_clusters = len(counts)
     mean = float(np.mean(values)) if size else 0.0
     is_logarithmic = floor == 0 and mean > 0
-    method = what + (", log scale" if is_logarithmic else ", normal")
+    method = f"{what}, Student's t" + (", log scale" if is_logarithmic else "")
     method += ", clustered" if num_clusters < size else ""
     if size == 0:
         return undefined("no image with a known label", method=method, n=0, n_clusters=0)
     if num_clusters < 2:
         return quantity(mean, method=method, n=size, n_clusters=num_clusters, reason="needs two patients")
     deviations = np.bincount(codes, values - mean)
-    se = math.sqrt(num_clusters / (num_clusters - 1) * float(np.sum(deviations**2))) / size
+    variance = num_clusters / (num_clusters - 1) * float(np.sum(deviations**2)) / size**2
+    of_images = float(np.sum((values - mean) ** 2)) / size**2
+    if num_clusters < size and of_images > 0:
+        variance = of_images * cautious(variance / of_images, counts)
+    se = math.sqrt(variance)
     half = student_quantile(level, num_clusters) * se
     if is_logarithmic:
         factor = math.exp(min(700.0, half / mean))

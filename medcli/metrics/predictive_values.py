@@ -21,9 +21,9 @@ def predictive_values_at(
 ) -> dict[str, Quantity]:
     """`ppv` and `npv` where the disease is as frequent as stated, from sensitivity and specificity here.
 
-    Intervals are on the logit scale; where a count is 0, or there are fewer than 30 positives or negatives,
-    counts get half of z squared added (their adjusted interval), and that is flagged. The prevalence is taken
-    as known.
+    Intervals are on the logit scale; where a count is 0, counts get half of z squared added (their adjusted
+    interval). With fewer than 30 positives or negatives they are those of the likelihood ratios at the stated
+    odds. The prevalence is taken as known.
 
     Args:
         targets: 1 or 0, [images], no unknowns.
@@ -41,44 +41,56 @@ def predictive_values_at(
         none = undefined(reason, method=method, n=rates.n, n_clusters=rates.n_clusters)
         return {"ppv": none, "npv": none}
     sensitivity, specificity = rates.sensitivity, rates.specificity
-    ppv = _bayes(prevalence * sensitivity, (1 - prevalence) * (1 - specificity))
-    npv = _bayes((1 - prevalence) * specificity, prevalence * (1 - sensitivity))
-    z = normal_quantile(level)
-    is_edge = {sensitivity, specificity} & {0.0, 1.0} != set() or rates.are_few
-    se_a, sp_a, n_pos, n_neg = rates.adjusted(z) if is_edge else rates.plain()
-    odds = math.log(prevalence / (1 - prevalence))
-    centers = {
-        "ppv": (
-            ppv,
-            odds + math.log(se_a / (1 - sp_a)),
-            (1 - se_a) / se_a / n_pos + sp_a / (1 - sp_a) / n_neg,
-        ),
-        "npv": (
-            npv,
-            math.log(sp_a / (1 - se_a)) - odds,
-            se_a / (1 - se_a) / n_pos + (1 - sp_a) / sp_a / n_neg,
-        ),
+    estimates = {
+        "ppv": _bayes(prevalence * sensitivity, (1 - prevalence) * (1 - specificity)),
+        "npv": _bayes((1 - prevalence) * specificity, prevalence * (1 - sensitivity)),
     }
+    intervals, kind = _predictive_intervals(rates, prevalence=prevalence, level=level)
     result = {}
-    for name, (estimate, center, variance) in centers.items():
+    for name, estimate in estimates.items():
         if estimate is None:
             nobody = "no image is called " + ("positive" if name == "ppv" else "negative")
             result[name] = undefined(nobody, method=method, n=rates.n, n_clusters=rates.n_clusters)
         else:
-            half = z * math.sqrt(variance)
-            ends = (_expit(center - half), _expit(center + half))
+            low, high = intervals[name]
             result[name] = quantity(
                 estimate,
-                ci=(min(ends[0], estimate), max(ends[1], estimate)),
+                ci=(min(low, estimate), max(high, estimate)),
                 level=level,
-                method=method + (", adjusted" if is_edge else ""),
+                method=method + kind,
                 n=rates.n,
                 n_clusters=rates.n_clusters,
-                flags=["few cases, or a rate is 0 or 1: counts were adjusted"] if is_edge else [],
+                flags=["few cases, or a rate is 0 or 1"] if kind else [],
             )
         prior = prevalence if name == "ppv" else 1 - prevalence
         result[name] = beside(result[name], rule="stated prevalence", estimate=prior)
     return result
+
+
+def _predictive_intervals(
+    rates: _Rates, *, prevalence: float, level: float
+) -> tuple[dict[str, Interval], str]:
+    """Intervals of both values, and how they were made where that is not Mercaldo's first way."""
+    odds, z = math.log(prevalence / (1 - prevalence)), normal_quantile(level)
+    if rates.are_few:
+        hits, passes = rates.sensitivity, rates.specificity
+        n_pos, n_neg = rates.positives, rates.negatives
+        positive = _ratio_bounds((hits, n_pos), (1 - passes, n_neg), level=level)
+        negative = _ratio_bounds((1 - hits, n_pos), (passes, n_neg), level=level)
+        return {
+            "ppv": (_of_odds(odds, positive[0]), _of_odds(odds, positive[1])),
+            "npv": (1 - _of_odds(odds, negative[1]), 1 - _of_odds(odds, negative[0])),
+        }, ", from Wilson's intervals (Donner & Zou 2012)"
+    is_edge = {rates.sensitivity, rates.specificity} & {0.0, 1.0} != set()
+    se, sp, n_pos, n_neg = rates.adjusted(z) if is_edge else rates.plain()
+    centers = {
+        "ppv": (odds + math.log(se / (1 - sp)), (1 - se) / se / n_pos + sp / (1 - sp) / n_neg),
+        "npv": (math.log(sp / (1 - se)) - odds, se / (1 - se) / n_pos + (1 - sp) / sp / n_neg),
+    }
+    return {
+        name: (_expit(center - z * math.sqrt(variance)), _expit(center + z * math.sqrt(variance)))
+        for name, (center, variance) in centers.items()
+    }, ", adjusted" if is_edge else ""
 
 
 def likelihood_ratios(
@@ -160,24 +172,40 @@ def _ratio_of_rates(
     """A ratio of two shares, a of b to c of d, from Wilson's intervals of both."""
     method = f"{name}, from Wilson's intervals (Donner & Zou 2012)"
     first, second = above[0] / above[1], below[0] / below[1]
-    (low_1, high_1), (low_2, high_2) = (
-        wilson(first, above[1], level=level),
-        wilson(second, below[1], level=level),
-    )
-    n, used, product = rates.n, rates.n_clusters, first * second
+    low, high = _ratio_bounds((first, above[1]), (second, below[1]), level=level)
+    n, used = rates.n, rates.n_clusters
     if second == 0 and first == 0:
         return undefined("0 of 0", method=method, n=n, n_clusters=used)
     if second == 0:
         reason = "no image of the other class is called so: the ratio is infinite"
-        bound = math.sqrt(low_1 * (2 * first - low_1)) / high_2
-        return {**undefined(reason, method=method, n=n, n_clusters=used), "bound": bound}
-    inner = product**2 - low_1 * high_2 * (2 * first - low_1) * (2 * second - high_2)
-    outer = product**2 - high_1 * low_2 * (2 * first - high_1) * (2 * second - low_2)
-    divisor, estimate = high_2 * (2 * second - high_2), first / second
-    low = (product - math.sqrt(max(0.0, inner))) / divisor if divisor else 0.0
-    high = (product + math.sqrt(max(0.0, outer))) / (low_2 * (2 * second - low_2))
-    interval = max(0.0, min(low, estimate)), max(high, estimate)
-    return quantity(estimate, ci=interval, level=level, method=method, n=n, n_clusters=used)
+        return {**undefined(reason, method=method, n=n, n_clusters=used), "bound": low}
+    return quantity(first / second, ci=(low, high), level=level, method=method, n=n, n_clusters=used)
+
+
+def _ratio_bounds(first: tuple[float, float], second: tuple[float, float], *, level: float) -> Interval:
+    """Ends of the ratio of two shares, each with its size, from their Wilson intervals; may be infinite.
+
+    Reference: Donner & Zou, Statistical Methods in Medical Research 2012; 21:347, equation 9.
+    """
+    (above, _), (below, _) = first, second
+    (low_1, high_1), (low_2, high_2) = wilson(*first, level=level), wilson(*second, level=level)
+    product = above * below
+    inner = product**2 - low_1 * high_2 * (2 * above - low_1) * (2 * below - high_2)
+    outer = product**2 - high_1 * low_2 * (2 * above - high_1) * (2 * below - low_2)
+    under, over = high_2 * (2 * below - high_2), low_2 * (2 * below - low_2)
+    if below == 0:
+        return (math.sqrt(max(0.0, low_1 * (2 * above - low_1))) / high_2 if above else 0.0), math.inf
+    ratio = above / below
+    low = (product - math.sqrt(max(0.0, inner))) / under if abs(under) > 1e-12 else 0.0
+    high = (product + math.sqrt(max(0.0, outer))) / over if over > 1e-12 else math.inf
+    return max(0.0, min(low, ratio)), max(high, ratio)
+
+
+def _of_odds(log_odds: float, ratio: float) -> float:
+    """Probability at these odds times a ratio, which may be 0 or infinite."""
+    if ratio == 0 or math.isinf(ratio):
+        return float(ratio > 0)
+    return _expit(log_odds + math.log(ratio))
 
 
 def _ratio(

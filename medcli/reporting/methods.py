@@ -58,7 +58,7 @@ METHODS = (
         "Zou & Donner 2008",
         "Mean recall, and sensitivity at a fixed specificity and the reverse, have intervals that square and "
         "add those of their parts.",
-        "Zou GY, Donner A. Statistics in Medicine 2008;27:1693-1702.",
+        "Zou GY, Donner A. Construction of confidence limits. Statistics in Medicine 2008;27:1693-1702.",
     ),
     Method(
         "Wilson",
@@ -137,9 +137,9 @@ METHODS = (
         "Efron B. JASA 1987;82:171-185.",
     ),
     Method(
-        "log scale",
-        "Means over images (Brier score, log loss) have intervals on the logarithmic scale by Student's t, "
-        "with standard errors by patient.",
+        "Student's t",
+        "Means over images have intervals by Student's t with standard errors by patient, on the logarithmic "
+        "scale for what cannot be negative (Brier score, log loss).",
         "Brier GW. Monthly Weather Review 1950;78:1-3; Liang KY, Zeger SL. Biometrika 1986;73:13-22.",
     ),
     Method(
@@ -293,6 +293,16 @@ METHODS = (
         "Calibration intercept and slope are of a logistic regression of the outcome on the logit of the "
         "probability.",
         "Van Calster B, McLernon DJ, van Smeden M, Wynants L, Steyerberg EW. BMC Medicine 2019;17:230.",
+    ),
+    Method(
+        "Spiegelhalter",
+        "Whether a Brier score is what its probabilities promise was tested by Spiegelhalter's z.",
+        "Spiegelhalter DJ. Statistics in Medicine 1986;5:421-433.",
+    ),
+    Method(
+        "Wald, perfect calibration",
+        "Intercept and slope were compared with 0 and 1 by Wald tests.",
+        "Cox DR. Biometrika 1958;45:562-565.",
     ),
     Method(
         "observed/expected",
