@@ -100,7 +100,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def recipes(draw: st.DrawFn) -> PreprocessConfig:
-    """Possible recipes: of every option that decides results, drawn for one option in three."""
+    """Possible recipes: of every option that decides results, drawn for one option in five."""
     hints = get_type_hints(PreprocessConfig)
     drawn = {}
     for f in fields(PreprocessConfig):
@@ -109,7 +109,7 @@ def recipes(draw: st.DrawFn) -> PreprocessConfig:
             values = st.booleans()
         elif values is None and isinstance(f.default, StrEnum):
             values = st.sampled_from(list(type(f.default)))
-        if values is not None and not f.metadata.get("place") and draw(st.integers(0, 2)) == 0:
+        if values is not None and not f.metadata.get("place") and draw(st.integers(0, 4)) == 0:
             drawn[f.name] = draw(values)
     recipe = PreprocessConfig(**{"size": 12, **drawn})
     try:
@@ -192,7 +192,11 @@ def main(num_examples: int, base: Path) -> None:
     seen: Counter[str] = Counter()
 
     @settings(
-        max_examples=num_examples, deadline=None, suppress_health_check=list(HealthCheck), database=None
+        max_examples=num_examples,
+        deadline=None,
+        database=None,
+        derandomize="CI" in os.environ,
+        suppress_health_check=list(HealthCheck),
     )
     @given(
         st.lists(sources(), min_size=1, max_size=5),
