@@ -7,14 +7,13 @@ images in the order of their scores then gives the AUC, sensitivity and specific
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from medcli.metrics.resampling_kernels import _mixed as mixed
+from medcli.metrics.resampling_kernels import compiled, mixed
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-@njit(nogil=True)
+@compiled
 def worst_gaps(
     images: np.ndarray,
     deal: tuple[np.ndarray, np.ndarray, np.ndarray],
@@ -50,7 +49,7 @@ def worst_gaps(
     return result
 
 
-@njit(nogil=True)
+@compiled
 def _shuffle(slots: np.ndarray, strata: np.ndarray, state: np.uint64) -> None:
     """Fisher and Yates within each stratum, in place."""
     for stratum in range(len(strata) - 1):
@@ -62,7 +61,7 @@ def _shuffle(slots: np.ndarray, strata: np.ndarray, state: np.uint64) -> None:
             slots[last], slots[chosen] = slots[chosen], slots[last]
 
 
-@njit(nogil=True)
+@compiled
 def _count(images: np.ndarray, slots: np.ndarray, flat: np.ndarray, counts: np.ndarray) -> None:
     """Add to `counts` [groups, 7] what the rates are made of.
 
@@ -88,7 +87,7 @@ def _count(images: np.ndarray, slots: np.ndarray, flat: np.ndarray, counts: np.n
                 tied[5] = tied[6] = 0
 
 
-@njit(nogil=True)
+@compiled
 def _rates(counts: np.ndarray) -> np.ndarray:
     """AUC, sensitivity and specificity of each group, float [groups, 3], NaN where undefined."""
     rates = np.full((len(counts), 3), np.nan)
@@ -104,7 +103,7 @@ def _rates(counts: np.ndarray) -> np.ndarray:
     return rates
 
 
-@njit(nogil=True)
+@compiled
 def _gaps(rates: np.ndarray) -> np.ndarray:
     gaps = np.empty(4)
     for measure in range(3):

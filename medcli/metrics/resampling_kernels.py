@@ -18,7 +18,7 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
+def compiled(function: Callable[..., Any]) -> Any:
     """Machine code without the GIL, kept beside this file or in the user's cache if it can be."""
     try:
         return njit(nogil=True, cache=True)(function)
@@ -26,7 +26,7 @@ def _compiled(function: Callable[..., Any]) -> Any:
         return njit(nogil=True)(function)
 
 
-@_compiled
+@compiled
 def draw_counts(seed: int, first: int, counts: np.ndarray) -> None:
     """Fill `counts` [resamples, patients] with how often each patient is drawn, from zeros.
 
@@ -37,14 +37,14 @@ def draw_counts(seed: int, first: int, counts: np.ndarray) -> None:
     num_resamples, num_patients = counts.shape
     size = np.uint64(num_patients)
     for resample in range(num_resamples):
-        state = _mixed(np.uint64(seed) + np.uint64(first + resample + 1) * _GOLDEN)
+        state = mixed(np.uint64(seed) + np.uint64(first + resample + 1) * _GOLDEN)
         for _ in range(num_patients):
             state += _GOLDEN
-            drawn = ((_mixed(state) >> np.uint64(32)) * size) >> np.uint64(32)
+            drawn = ((mixed(state) >> np.uint64(32)) * size) >> np.uint64(32)
             counts[resample, drawn] += 1
 
 
-@_compiled
+@compiled
 def areas(owners: np.ndarray, positive: np.ndarray, is_last: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """AUC of each resample [resamples]; NaN where a class is missing.
 
@@ -72,7 +72,7 @@ def areas(owners: np.ndarray, positive: np.ndarray, is_last: np.ndarray, weights
     return result
 
 
-@_compiled
+@compiled
 def average_precisions(
     owners: np.ndarray, positive: np.ndarray, is_last: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
@@ -93,7 +93,7 @@ def average_precisions(
     return result
 
 
-@_compiled
+@compiled
 def partial_areas(
     owners: np.ndarray,
     positive: np.ndarray,
@@ -158,7 +158,7 @@ def roc_heights(
 
 
 @njit(nogil=True)
-def _mixed(value: np.uint64) -> np.uint64:
+def mixed(value: np.uint64) -> np.uint64:
     value = (value ^ (value >> np.uint64(30))) * _MIX_1
     value = (value ^ (value >> np.uint64(27))) * _MIX_2
     return value ^ (value >> np.uint64(31))

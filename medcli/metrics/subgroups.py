@@ -26,47 +26,25 @@ from medcli.metrics.heterogeneity import (
 )
 from medcli.metrics.influences import correlation, influences
 from medcli.metrics.intervals import proportion
-from medcli.metrics.measures import NO_PROBABILITIES
 from medcli.metrics.multiplicity import holm
 from medcli.metrics.probability import brier_quantity
 from medcli.metrics.scored import Scored
+from medcli.metrics.settings import Settings
 from medcli.quantity import Quantity, undefined
 from medcli.store.digests import derive_seed
 
 RATES = ("sensitivity", "specificity", "ppv", "npv")
 CALIBRATION = ("calibration_intercept", "calibration_slope", "observed_to_expected", "ece", "brier")
 COMPARED = {
-    "prevalence": "plain",
-    "auc": "logit",
-    "sensitivity": "plain",
-    "specificity": "plain",
-    "ppv": "plain",
-    "npv": "plain",
-    "calibration_intercept": "plain",
-    "calibration_slope": "plain",
+    **dict.fromkeys(("prevalence", "auc", *RATES), "logit"),
+    **dict.fromkeys(("calibration_intercept", "calibration_slope"), "plain"),
     "observed_to_expected": "log",
     "brier": "plain",
 }
-"""Measures whose groups are compared, and the scale of their heterogeneity. The ECE is not: it grows as
-groups shrink, and each is to be read beside its own band."""
+"""Measures whose groups are compared, and the scale of their heterogeneity (`plain` where a share is 0 or 1).
+The ECE is not: it grows as groups shrink, and each is to be read beside its own band."""
+PERMUTATIONS = 1000
 FAMILY = "Holm, over all fields, groups and classes, for each measure and kind of test apart"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How groups are compared.
-
-    Attributes:
-        level: Of every interval.
-        num_bins: Of the calibration error.
-        seed: Of what is drawn.
-        permutations: Of patients over groups.
-    """
-
-    level: float
-    num_bins: int
-    seed: int
-    permutations: int = 1000
 
 
 def compare_groups(
@@ -79,7 +57,7 @@ def compare_groups(
         codes: Group of each image as an index of `names`.
         names: Of the groups.
         listed: Groups that are shown and not compared, with the reason.
-        settings: Level, bins, seed and permutations.
+        settings: Of the evaluation; patients are permuted as often as they are resampled, at most 1000 times.
 
     Returns:
         `groups` (`group`, `n`, `n_clusters`), `n_shared` (patients in several of the compared groups), and
@@ -169,7 +147,9 @@ def _measures(
     n, used = len(rows), len(np.unique(clusters))
     _, codes = np.unique(clusters, return_inverse=True)
     found = {
-        "prevalence": proportion(targets == 1, clusters, level=level, none_reason="no known label"),
+        "prevalence": proportion(
+            targets == 1, clusters, level=level, none_reason="no known label", exact=settings.exact
+        ),
         "auc": auc_quantity(targets, scored.ranks[rows, column], codes, level=level),
     }
     is_called = _called(scored, column, rows)
@@ -177,11 +157,11 @@ def _measures(
         reason = f"no threshold: {scored.thresholds[column]['reason']}"
         found |= dict.fromkeys(RATES, undefined(reason, method="at a threshold", n=n, n_clusters=used))
     else:
-        rates = rates_at_threshold(targets, is_called, clusters, level=level)
+        rates = rates_at_threshold(targets, is_called, clusters, level=level, exact=settings.exact)
         found |= {name: rates[name] for name in RATES}
     p = _probabilities(scored, column, rows)
     if p is None:
-        none = undefined(NO_PROBABILITIES, method="", n=n, n_clusters=used)
+        none = undefined(scored.why_ranks, method="calibration", n=n, n_clusters=used)
         return found | dict.fromkeys(CALIBRATION, none)
     return found | {
         "calibration_intercept": calibration_intercept(p, targets, clusters, level=level),
@@ -233,8 +213,10 @@ def _differences(
             if row != largest
         ]
         estimates = [np.nan if value["estimate"] is None else value["estimate"] for value in values]
-        errors = [interval_error(value, scale=scale) for value in values]
-        spread[name] = cochran_q(estimates, errors, scale=scale, correlations=found)
+        is_inside = scale != "logit" or all(0 < estimate < 1 for estimate in estimates)
+        used = scale if is_inside else "plain"
+        errors = [interval_error(value, scale=used) for value in values]
+        spread[name] = cochran_q(estimates, errors, scale=used, correlations=found)
     return {
         "reference": tested[largest].name,
         "reason": None,
@@ -289,7 +271,7 @@ def _worst(
         _called(scored, column, rows),
         scored.clusters[rows],
         seed=derive_seed(seed, "permutation"),
-        permutations=settings.permutations,
+        permutations=min(PERMUTATIONS, settings.resamples),
     )
     worst: dict[str, Any] = {}
     for name in PERMUTED:

@@ -12,7 +12,8 @@ from medcli.cohorts.subgroups import assign_groups, parse_subgroups
 from medcli.metrics.heterogeneity import FEWEST
 from medcli.metrics.patients import patient_codes
 from medcli.metrics.scored import Scored
-from medcli.metrics.subgroups import FAMILY, Settings, adjust_for_all, compare_groups
+from medcli.metrics.settings import Settings
+from medcli.metrics.subgroups import FAMILY, PERMUTATIONS, adjust_for_all, compare_groups
 from medcli.stages._scoring import scored_records
 from medcli.store.digests import derive_seed
 from medcli.store.predictions import Predictions
@@ -23,9 +24,7 @@ def subgroup_section(
     predictions: Predictions,
     asked: Sequence[str],
     *,
-    level: float,
-    num_bins: int,
-    seed: int,
+    settings: Settings,
 ) -> dict[str, Any] | None:
     """What `--subgroup` asks for, as plain JSON values; None when it asks for nothing.
 
@@ -33,9 +32,7 @@ def subgroup_section(
         scored: Of the images.
         predictions: What they were made of: its records hold the fields.
         asked: Words of the option.
-        level: Of every interval.
-        num_bins: Of the calibration error.
-        seed: Of what is drawn.
+        settings: Of the evaluation.
 
     Raises:
         UsageError: If a word does not follow the grammar.
@@ -45,7 +42,7 @@ def subgroup_section(
         return None
     scored, records = _in_order(scored, predictions)
     fields = []
-    settings = Settings(level=level, num_bins=num_bins, seed=derive_seed(seed, "subgroups"))
+    settings = replace(settings, seed=derive_seed(settings.seed, "subgroups"))
     for subgroups in parse_subgroups(asked):
         grouping = assign_groups(records, subgroups)
         found = compare_groups(
@@ -56,7 +53,7 @@ def subgroup_section(
     return {
         "family": FAMILY,
         "fewest": FEWEST,
-        "permutations": settings.permutations,
+        "permutations": min(PERMUTATIONS, settings.resamples),
         "fields": fields,
     }
 

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import logit
 
 from medcli.metrics.calibration_measures import calibration_slope, observed_to_expected
 from medcli.metrics.classification import rates_at_threshold
@@ -13,9 +14,10 @@ from medcli.metrics.discrimination import auc_quantity
 from medcli.metrics.influences import correlation, influences
 from medcli.metrics.intervals import wilson
 from medcli.metrics.scored import Scored
-from medcli.metrics.subgroups import COMPARED, Settings, adjust_for_all, compare_groups
+from medcli.metrics.settings import Settings
+from medcli.metrics.subgroups import COMPARED, adjust_for_all, compare_groups
 
-SETTINGS = Settings(level=0.95, num_bins=15, seed=1, permutations=99)
+SETTINGS = Settings(level=0.95, num_bins=15, seed=1, resamples=99)
 MEASURES = (*COMPARED, "ece")
 
 
@@ -83,9 +85,10 @@ def test_two_groups_worked_by_hand():
     low, high = wilson(0.6, 10, level=0.95), wilson(0.8, 10, level=0.95)
     assert gap["gap"]["ci"][0] == pytest.approx(-0.2 - math.hypot(0.6 - low[0], high[1] - 0.8))
     q = entry["heterogeneity"]["sensitivity"]["test"]
-    # Weights are of the errors that Wilson's intervals imply.
-    widths = [(edges[1] - edges[0]) / (2 * 1.959964) for edges in (low, high)]
-    assert q["statistic"] == pytest.approx(0.04 / (widths[0] ** 2 + widths[1] ** 2))
+    # On the logit scale, with the errors that Wilson's intervals imply there.
+    widths = [(logit(edges[1]) - logit(edges[0])) / (2 * 1.959964) for edges in (low, high)]
+    wanted_q = (logit(0.8) - logit(0.6)) ** 2 / (widths[0] ** 2 + widths[1] ** 2)
+    assert q["statistic"] == pytest.approx(wanted_q)
     assert entry["equalised_odds"]["equalised_odds_gap"] == pytest.approx(0.2)
     assert (entry["worst"]["auc"]["lowest"], entry["worst"]["auc"]["highest"]) == ("M", "F")
     assert entry["worst"]["sensitivity"]["test"]["statistic"] == pytest.approx(0.2)
@@ -220,7 +223,7 @@ def test_patients_in_two_groups_are_no_independent_ones():
     gaps, heterogeneities = [], []
     for seed in range(120):
         part, codes = both_devices(seed)
-        settings = Settings(level=0.95, num_bins=15, seed=1, permutations=1)
+        settings = Settings(level=0.95, num_bins=15, seed=1, resamples=1)
         found = compared(part, codes, ["one", "two"], settings=settings)
         assert found["n_shared"] == 150
         entry = found["classes"][0]

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from medcli.metrics.scored import Scored
-from medcli.metrics.subgroups import FAMILY, Settings, adjust_for_all, compare_groups
+from medcli.metrics.settings import Settings
+from medcli.metrics.subgroups import FAMILY, adjust_for_all, compare_groups
 from medcli.reporting.chapters.subgroups import CHAPTER
 from medcli.reporting.csv_tables import as_csv
 from medcli.reporting.methods import METHODS, method_words
@@ -36,7 +37,7 @@ def section(*, shift: float, num_classes: int = 1, seed: int = 3) -> dict:
     ):
         listed = {"unknown": "the value is unknown: listed, not tested"}
         found = compare_groups(
-            scored, codes, groups, listed=listed, settings=Settings(0.95, 15, 1, permutations=199)
+            scored, codes, groups, listed=listed, settings=Settings(0.95, 15, 1, resamples=199)
         )
         fields.append({"field": field, **found})
     adjust_for_all(fields)
