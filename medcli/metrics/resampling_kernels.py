@@ -159,6 +159,7 @@ def roc_heights(
 
 @njit(nogil=True)
 def mixed(value: np.uint64) -> np.uint64:
+    """A number scrambled to 64 even bits, the end of a step of SplitMix64 (Steele et al., OOPSLA 2014)."""
     value = (value ^ (value >> np.uint64(30))) * _MIX_1
     value = (value ^ (value >> np.uint64(27))) * _MIX_2
     return value ^ (value >> np.uint64(31))

@@ -46,6 +46,7 @@ def _field(field: dict[str, Any], *, level: float) -> dict[str, Any]:
         "verdict": _verdict(len(tests), len(beyond), len({id(entry) for entry, *_ in tests})),
         "sentences": [_sentence(name, *test, level=level) for test in told],
         "classes": [_class(name, entry) for entry in field["classes"]],
+        "sets": [_set(name, item) for item in field.get("prediction_sets", ())],
     }
 
 
@@ -107,6 +108,14 @@ def _class(field: str, entry: dict[str, Any]) -> dict[str, Any]:
         "odds": entry["equalised_odds"],
         "odds_test": entry["worst"].get("equalised_odds", {}).get("test"),
     }
+
+
+def _set(field: str, item: dict[str, Any]) -> dict[str, Any]:
+    """How often the prediction sets of a group hold the truth: of all its images, or of each label."""
+    covered = [{"class": entry["class"], "covered": entry["covered"]} for entry in item["classes"]]
+    if item["overall"]:
+        covered = [{"class": "all classes", "covered": item["overall"]["covered"]}, *covered]
+    return {"name": group_words(field, item["group"]), "coverage": item["coverage"], "covered": covered}
 
 
 def _figures(section: Section) -> dict[str, Drawing]:
