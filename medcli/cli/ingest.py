@@ -71,7 +71,7 @@ def ingest(
         str, typer.Option(metavar="COLUMN", help="Column of the mask's path")
     ] = IngestConfig.mask,
     keep: Annotated[
-        list[str], typer.Option(metavar="COLUMN", help="Another column to keep as it is")
+        list[str], typer.Option(metavar="NAME", help="Another column or DICOM keyword to keep as it is")
     ] = IngestConfig.keep,  # type: ignore[assignment]
     key_file: KeyFile = None,
     unmatched: Annotated[

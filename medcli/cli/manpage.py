@@ -116,6 +116,9 @@ def _command_page(entry: Entry, command: Any) -> Iterator[str]:
     yield from _environment(entry.name)
     yield from _exit_status(sorted({*_EXIT_OF_EVERY_COMMAND, *_EXIT_EXTRA.get(entry.name, ())}))
     yield from _examples(entry)
+    if entry.name == "ingest":
+        yield from _layouts()
+        yield from _keywords()
     yield from _reject_codes(_REJECTING.get(entry.name, ()))
     yield ".Sh SEE ALSO"
     position = NAMES.index(entry.name)
@@ -189,6 +192,40 @@ def _reject_codes(kinds: tuple[str, ...]) -> Iterator[str]:
                 yield f".It {code}"
                 yield _escape(meaning[:1].upper() + meaning[1:]) + "."
         yield ".El"
+
+
+def _layouts() -> Iterator[str]:
+    """The folder that each layout expects, from its docstring: paragraphs with indented lines are trees."""
+    from medcli.cohorts.layouts import LAYOUTS
+
+    yield ".Sh LAYOUTS"
+    for name, module in LAYOUTS.items():
+        yield f".Ss {name}"
+        words, *paragraphs = (module.__doc__ or "").strip().split("\n\n")
+        yield from _prose(words.partition(": ")[2][:1].upper() + words.partition(": ")[2][1:])
+        for paragraph in paragraphs:
+            if "\n  " in paragraph:
+                yield ".Bd -literal"
+                yield from (_escape(line) for line in paragraph.split("\n"))
+                yield ".Ed"
+            else:
+                yield ".Pp"
+                yield from _prose(paragraph)
+
+
+def _keywords() -> Iterator[str]:
+    """What --keep may take from DICOM headers."""
+    from medcli.formats.dicom_fields import KEEPABLE
+
+    yield ".Sh DICOM KEYWORDS"
+    yield "Of the header of an image a record holds modality, view, age, sex and a keyed hash of the patient."
+    yield "Besides them"
+    yield ".Fl -keep"
+    yield "may name, where no column of the table is called so:"
+    yield from textwrap.wrap(", ".join(KEEPABLE) + ".", 78)
+    yield ".Pp"
+    yield "An image is flagged burned-in when (0028,0301) is YES, when its image type is that of a saved"
+    yield "screen, and, unless (0028,0301) is NO, when it is a secondary capture or ultrasound."
 
 
 def _see_also(names: list[str]) -> Iterator[str]:

@@ -4,38 +4,34 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from medcli.checks import check_max_rejects
-from medcli.cohorts.deidentify import is_blank, keyed_hash, parse_age, parse_code, parse_sex
 from medcli.cohorts.layouts import LAYOUTS, Cohort, Entry, Refusal, detect_layouts
 from medcli.config import IngestConfig, Layout
 from medcli.errors import DataError, InputError, UsageError
 from medcli.formats.codes import CODES
 from medcli.formats.source import BURNED_IN
 from medcli.progress import SILENT, Progress
-from medcli.stages._doubled import judge_records
 from medcli.stages._evidence import gather
-from medcli.stages._examine import Findings, Inspection, inspect
+from medcli.stages._examine import Inspection, inspect
 from medcli.stages._folder import InputFolder
 from medcli.stages._key import load_key
+from medcli.stages._records import Records
 from medcli.store.atomic import check_creatable, write_bytes
 from medcli.store.digests import digest_json
 from medcli.store.manifest import Manifest
 from medcli.store.sources import write_sources
 from medcli.workers import run_in_workers
 
-MAX_TEXT = 256
-PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _DEFAULTS = IngestConfig()
 _OF_GIVEN_TABLES = (
     *("delimiter", "key", "separator", "patient", "group", "site", "device", "view", "age", "sex"),
     *("part", "mask"),
 )
-_OF_TABLES = (*_OF_GIVEN_TABLES, "label", "keep", "unmatched")
-_OF_ROWS = {"table/no-key", "table/no-file", "table/ragged-row"}
+_OF_TABLES = (*_OF_GIVEN_TABLES, "label", "unmatched")
 
 
 def run(config: IngestConfig, *, progress: Progress = SILENT) -> Manifest:
@@ -59,7 +55,8 @@ def run(config: IngestConfig, *, progress: Progress = SILENT) -> Manifest:
     cohort: Cohort = LAYOUTS[layout].read(folder, config)
     if not cohort.entries and not cohort.refusals:
         raise InputError("no file below the folder may be an image", where=str(config.source))
-    work = _Work(load_key(config.key_file, progress=progress))
+    keywords = _keywords_of(config, cohort)
+    work = Records(load_key(config.key_file, progress=progress), keywords)
     _refuse_odd(cohort, folder.odd)
     for refusal in cohort.refusals:
         work.refuse(refusal)
@@ -91,7 +88,7 @@ def run(config: IngestConfig, *, progress: Progress = SILENT) -> Manifest:
     return manifest
 
 
-def _write_report(manifest: Manifest, work: _Work, *, root: Path, config: IngestConfig) -> None:
+def _write_report(manifest: Manifest, work: Records, *, root: Path, config: IngestConfig) -> None:
     from medcli.stages._ingest_report import make_report
 
     assert config.report is not None
@@ -118,6 +115,27 @@ def _refuse_idle(config: IngestConfig, names: tuple[str, ...]) -> None:
         raise UsageError(f"--{idle[0]} says how to read a table, but there is no --labels TABLE")
 
 
+def _keywords_of(config: IngestConfig, cohort: Cohort) -> tuple[str, ...]:
+    """The names of --keep that are no columns of the tables: DICOM keywords of the list that may be kept.
+
+    Raises:
+        UsageError: If one is none, or no image is read.
+    """
+    names = tuple(name for name in config.keep if name not in cohort.columns)
+    if not names:
+        return ()
+    from medcli.formats.dicom_fields import KEEPABLE
+
+    unknown = [name for name in names if name not in KEEPABLE or config.labels_only]
+    if unknown:
+        there = f"; columns are {', '.join(cohort.columns[:40])}" if cohort.columns else ""
+        raise UsageError(
+            f"--keep {unknown[0]}: neither a column of the table nor a DICOM keyword that may be kept{there}",
+            hint=f"keywords are {', '.join(KEEPABLE)}",
+        )
+    return names
+
+
 def _choose_layout(config: IngestConfig, folder: InputFolder, *, progress: Progress) -> Layout:
     """The declared layout; else `table` with --labels; else the one that is detected, which is said.
 
@@ -140,104 +158,6 @@ def _choose_layout(config: IngestConfig, folder: InputFolder, *, progress: Progr
     return layout
 
 
-@dataclass
-class _Work:
-    """What has been settled so far; `key` is the secret of all hashes."""
-
-    key: bytes
-    records: list[dict[str, Any]] = field(default_factory=list)
-    rejected: list[dict[str, Any]] = field(default_factory=list)
-    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
-    uids: dict[str, dict[str, list[str]]] = field(default_factory=dict)
-    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    dropped: Counter[str] = field(default_factory=Counter)
-
-    def refuse(self, refusal: Refusal) -> None:
-        assert refusal.code in CODES, refusal.code
-        identity = keyed_hash(refusal.name, key=self.key, kind="path")
-        self.rejected.append({"id": identity, "code": refusal.code, "reason": refusal.reason})
-        self.sources[identity] = {"row" if refusal.code in _OF_ROWS else "path": refusal.name}
-
-    def admit(self, entry: Entry, findings: Findings | None) -> None:
-        """Add a record; `findings` is None where images are not looked at."""
-        identity = keyed_hash(entry.path, key=self.key, kind="path")
-        record: dict[str, Any] = {"id": identity, "labels": entry.labels}
-        header = findings.header if findings else None
-        if findings:
-            record["sha256"] = findings.sha256
-            record |= _of_pixels(findings)
-            if findings.facts:
-                self.facts[identity] = findings.facts
-            if findings.header.uid and entry.source == {"path": entry.path}:
-                self.uids.setdefault(findings.header.uid, {}).setdefault(entry.path, []).append(identity)
-        self._identify(record, entry, (header and header.patient) or "")
-        self._tell_fields(record, entry, header.fields if header else {})
-        if entry.boxes:
-            record["boxes"] = entry.boxes
-        if entry.readers:
-            record["readers"] = entry.readers
-        if entry.mask:
-            record["has_mask"] = True
-            if findings and findings.mask_sha256:
-                record["mask_sha256"] = findings.mask_sha256
-        if entry.kept:
-            record["kept"] = entry.kept
-        self.records.append(record)
-        source: dict[str, Any] = {**(entry.source or {"path": entry.path})}
-        self.sources[identity] = {**source, "mask": entry.mask} if entry.mask else source
-
-    def settle_doubled(self) -> None:
-        """Refuse copies of DICOM objects, and all that contradict each other."""
-        shared = {uid: files for uid, files in self.uids.items() if len(files) > 1}
-        records = {record["id"]: record for record in self.records} if shared else {}
-        refused = dict(judge_records(shared, records))
-        self.records = [record for record in self.records if record["id"] not in refused]
-        for identity, refusal in refused.items():
-            self.facts.pop(identity, None)
-            self.refuse(refusal)
-
-    def _identify(self, record: dict[str, Any], entry: Entry, of_header: str) -> None:
-        patient = entry.identities.get("patient", "")
-        identities = {**entry.identities, "patient": of_header if is_blank(patient) else patient}
-        for kind in ("patient", "group"):
-            if not is_blank(value := identities.get(kind, "")):
-                record[kind] = keyed_hash(value, key=self.key, kind=kind)
-
-    def _tell_fields(self, record: dict[str, Any], entry: Entry, of_header: dict[str, Any]) -> None:
-        told = {name: value for name, value in entry.fields.items() if not is_blank(value)}
-        for name, value in sorted({**of_header, **told}.items()):
-            if (parsed := parse_field(name, value)) is not None:
-                record[name] = parsed
-            elif not is_blank(value):
-                self.dropped[name] += 1
-
-
-def _of_pixels(findings: Findings) -> dict[str, Any]:
-    """What a record says of the decoded pixels."""
-    said: dict[str, Any] = {}
-    if findings.pixels_sha256:
-        said["pixels_sha256"] = findings.pixels_sha256
-    if findings.spacing_mm:
-        said["spacing_mm"] = list(findings.spacing_mm)
-    flags = {*findings.header.flags, *(findings.facts or {}).get("flags", ())}
-    if flags:
-        said["quality"] = sorted(flags)
-    return said
-
-
-def parse_field(name: str, value: str) -> Any:
-    """A raw value of a record field as the manifest holds it; None when it is not one."""
-    if name == "age":
-        return parse_age(value)
-    if name == "sex":
-        return parse_sex(value)
-    if name in {"view", "modality"}:
-        return parse_code(value)
-    if name == "part":
-        return PARTS.get(value.strip().lower())
-    return value if value and len(value) <= MAX_TEXT else None
-
-
 def _refuse_odd(cohort: Cohort, odd: dict[str, str]) -> None:
     """Refuse what has a reason code by its name, in place of what the layout made of it."""
     if odd:
@@ -249,7 +169,7 @@ def _refuse_odd(cohort: Cohort, odd: dict[str, str]) -> None:
 
 
 def _read_entries(
-    work: _Work, entries: list[Entry], *, folder: InputFolder, config: IngestConfig, progress: Progress
+    work: Records, entries: list[Entry], *, folder: InputFolder, config: IngestConfig, progress: Progress
 ) -> None:
     """What the files of every entry hold, found out in worker processes; what cannot be read is rejected."""
     entries[:] = [_located(entry, folder) for entry in entries]
@@ -302,7 +222,7 @@ def _counts(rejected: list[dict[str, Any]]) -> str:
     return ", ".join(f"{code} {count}" for code, count in sorted(counts.items(), key=lambda c: (-c[1], c[0])))
 
 
-def _tell(progress: Progress, work: _Work, cohort: Cohort, folder: InputFolder, *, num_inputs: int) -> None:
+def _tell(progress: Progress, work: Records, cohort: Cohort, folder: InputFolder, *, num_inputs: int) -> None:
     """What a person should hear; no names of files, which may identify."""
     for note in cohort.notes:
         progress.note(note)

@@ -190,8 +190,6 @@ def test_a_declared_column_must_exist_and_a_default_one_need_not() -> None:
         read(["a", "b"], rows, patient="Patient ID")
     with pytest.raises(UsageError, match="no column 'id'"):
         read(["a", "b"], rows, key="id")
-    with pytest.raises(UsageError, match="no column 'when'"):
-        read(["a", "b"], rows, keep=("when",))
     with pytest.raises(DataError, match="2 columns called 'label'"):
         read(["a"], table("path,label,label\na,x,y"))
 

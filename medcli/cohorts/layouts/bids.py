@@ -1,8 +1,8 @@
 """Layout `bids`: volumes in the Brain Imaging Data Structure, with the table of participants.
 
 in/
-  participants.tsv                          participant_id, age, sex, and what else is known
-  sub-01/anat/sub-01_T1w.nii.gz             also below ses-1/
+  participants.tsv                  participant_id, age, sex, what else is known
+  sub-01/anat/sub-01_T1w.nii.gz     also below ses-1/
 
 Reference: Gorgolewski et al., The brain imaging data structure, Scientific Data 2016; BIDS 1.10.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 
 from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder, Refusal
+from medcli.cohorts.layouts.columns import kept_cells, kept_columns
 from medcli.cohorts.layouts.labels import read_labels
 from medcli.cohorts.layouts.published import absent, column_of, find
 from medcli.config import IngestConfig
@@ -43,8 +44,8 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
     key = column_of(table, "participant_id")
     rows = {row[key]: row for row in table.rows if len(row) > key}
     columns = {name: table.columns.index(name) for name in _FIELDS if name in table.columns}
-    kept = {name: column_of(table, name) for name in config.keep}
-    cohort = Cohort(reader.task, [])
+    kept = kept_columns(table, config)
+    cohort = Cohort(reader.task, [], columns=table.columns)
     for path in folder.inputs:
         subject = _SUBJECT.search(path)
         suffix = _SUFFIX.search(path)
@@ -60,7 +61,6 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
         else:
             fields = {name: row[column] for name, column in columns.items() if row[column]}
             fields["view"] = suffix["suffix"]
-            values = {name: row[column] for name, column in kept.items()}
             identities = {"patient": subject["subject"]}
-            cohort.entries.append(Entry(path, labels, identities, fields, values))
+            cohort.entries.append(Entry(path, labels, identities, fields, kept_cells(row, kept)))
     return cohort

@@ -1,11 +1,11 @@
 """Layout `brats`: brain tumours, four MR sequences a case as channels in the order t1, t1ce, t2, flair.
 
 in/
-  HGG/Case_001/Case_001_t1.nii.gz  ..._t1ce...  ..._t2...  ..._flair...  ..._seg.nii.gz
-  LGG/Case_002/...                    or -t1n, -t1c, -t2w, -t2f, -seg (from 2023 on)
-  name_mapping.csv                    grade of each case, where folders do not say it
-  survival_info.csv                   age and survival, when there
-  Case_003/T1pre/*.dcm  T1post/  T2/  FLAIR/      DICOM series whose folders are called so
+  HGG/Case_001/Case_001_t1.nii.gz  ..._t1ce  ..._t2  ..._flair  ..._seg
+  LGG/Case_002/...             or -t1n, -t1c, -t2w, -t2f, -seg (from 2023 on)
+  Case_003/T1pre/*.dcm  T1post/  T2/  FLAIR/       DICOM series called so
+  name_mapping.csv             grade of each case, where folders do not say it
+  survival_info.csv            age and survival, when there
 
 Reference: Menze et al., BraTS, IEEE Transactions on Medical Imaging 2015.
 """
@@ -16,6 +16,7 @@ import posixpath
 import re
 
 from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder, Refusal, Rows, make_task
+from medcli.cohorts.layouts.columns import kept_cells, kept_columns
 from medcli.cohorts.layouts.published import absent, find
 from medcli.config import IngestConfig, Task
 from medcli.store.sources import Source
@@ -61,11 +62,11 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
     cases = _cases(folder)
     if not cases:
         absent("files such as CASE_t1.nii.gz, or DICOM series in folders such as T1post", layout="brats")
-    grades, ages, kept = _grades(folder), *_survival(folder, config)
+    grades, (ages, kept, columns) = _grades(folder), _survival(folder, config)
     labels = {case: grades.get(posixpath.basename(case)) or _grade_of_path(case) for case in cases}
     has_grades = any(labels.values())
     task = make_task(Task.binary, ["HGG"], source="the layout") if has_grades else None
-    cohort = Cohort(task, [])
+    cohort = Cohort(task, [], columns=columns)
     for case, found in sorted(cases.items()):
         name = posixpath.basename(case) or "case"
         if missing := [sequence for sequence in SEQUENCES if sequence not in found]:
@@ -131,17 +132,17 @@ def _whole(table: Rows) -> list[list[str]]:
     return [row for row in table.rows if len(row) >= len(table.columns)]
 
 
-def _survival(folder: Folder, config: IngestConfig) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Case to age, and to the columns of --keep, from the table of survival."""
+def _survival(
+    folder: Folder, config: IngestConfig
+) -> tuple[dict[str, str], dict[str, dict[str, str]], list[str]]:
+    """Case to age, and to the columns of --keep, from the table of survival; and its columns."""
     name = find(folder, r"survival_(info|data|evaluation)[^/]*\.csv")
     if not name:
-        return {}, {}
+        return {}, {}, []
     table = folder.table(name)
     key = next((i for i, column in enumerate(table.columns) if column in _ID_COLUMNS), 0)
-    wanted = [(column, table.columns.index(column)) for column in config.keep if column in table.columns]
-    rows = _whole(table)
-    kept = {row[key]: {column: row[i] for column, i in wanted} for row in rows} if wanted else {}
-    if "Age" not in table.columns:
-        return {}, kept
-    age = table.columns.index("Age")
-    return {row[key]: row[age] for row in rows}, kept
+    wanted, rows = kept_columns(table, config), _whole(table)
+    kept = {row[key]: kept_cells(row, wanted) for row in rows} if wanted else {}
+    age = table.columns.index("Age") if "Age" in table.columns else None
+    ages = {} if age is None else {row[key]: row[age] for row in rows}
+    return ages, kept, table.columns

@@ -12,9 +12,11 @@ Reference: Wang et al., ChestX-ray8, CVPR 2017; the 14 findings are text-mined f
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder, Refusal, Rows, make_task
+from medcli.cohorts.layouts.columns import kept_cells, kept_columns
 from medcli.cohorts.layouts.published import (
     absent,
     by_file_name,
@@ -55,8 +57,8 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
     """
     table = folder.table(find(folder, _TABLE) or absent("Data_Entry_2017*.csv", layout="chestxray14"))
     classes = chosen_classes(config, FINDINGS)
-    cohort = Cohort(make_task(Task.multilabel, classes, source="the layout"), [])
-    columns = _columns(table)
+    cohort = Cohort(make_task(Task.multilabel, classes, source="the layout"), [], columns=table.columns)
+    columns, kept = _columns(table), kept_columns(table, config)
     facts: dict[str, dict[str, Any]] = {"part": _official_parts(folder), "boxes": _boxes(folder, classes)}
     rows = rows_by_key(table, columns["name"], cohort)
     files = by_file_name(folder, suffixes=(".png", ".jpg", ".jpeg", ".dcm"))
@@ -67,7 +69,8 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
             cohort.refusals.append(Refusal(name, "table/bad-label", "a finding is none of the 14"))
             continue
         for path in paths:
-            cohort.entries.append(_entry(path, row, columns, labels=labels, facts=facts, name=name))
+            entry = _entry(path, row, columns, labels=labels, facts=facts, name=name)
+            cohort.entries.append(replace(entry, kept=kept_cells(row, kept)))
     if not config.labels_only:
         settle_unmatched(cohort, rows, files, config)
     return cohort

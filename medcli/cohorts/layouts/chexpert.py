@@ -4,7 +4,8 @@ in/
   train.csv  valid.csv          paths, sex, age, views and 14 observations
   groundtruth.csv               of the test part, by study
   radiologists/**/NAME.csv      what readers of the test part said, by study
-  train/patient00001/study1/view1_frontal.jpg     also below CheXpert-v1.0[-small]/
+  train/patient00001/study1/view1_frontal.jpg
+                                also below CheXpert-v1.0[-small]/
 
 Reference: Irvin et al., CheXpert, AAAI 2019.
 """
@@ -13,9 +14,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder, Refusal, Rows, make_task
+from medcli.cohorts.layouts.columns import kept_cells, kept_columns
 from medcli.cohorts.layouts.published import (
     absent,
     chosen_classes,
@@ -65,7 +68,10 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
     rows: dict[str, Entry | None] = {}
     for part, name in tables:
         if name:
-            rows |= _rows_by_view(folder.table(name), classes, part=part, cohort=cohort)
+            table = folder.table(name)
+            cohort.columns += table.columns
+            kept = kept_columns(table, config)
+            rows |= _rows_by_view(table, classes, part=part, kept=kept, cohort=cohort)
     if studies:
         readers = _readers(folder, classes, truth=studies)
         truth = _rows_by_study(folder.table(studies), classes, readers=readers, cohort=cohort)
@@ -75,10 +81,7 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
         return cohort
     for key, entry in rows.items():
         if entry:
-            cohort.entries += [
-                Entry(path, entry.labels, entry.identities, entry.fields, readers=entry.readers)
-                for path in films.get(key, [])
-            ]
+            cohort.entries += [replace(entry, path=path) for path in films.get(key, [])]
     settle_unmatched(cohort, rows, films, config)
     return cohort
 
@@ -91,7 +94,9 @@ def _films(folder: Folder) -> dict[str, list[str]]:
     return found
 
 
-def _rows_by_view(table: Rows, classes: list[str], *, part: str, cohort: Cohort) -> dict[str, Entry | None]:
+def _rows_by_view(
+    table: Rows, classes: list[str], *, part: str, kept: dict[str, int], cohort: Cohort
+) -> dict[str, Entry | None]:
     path = column_of(table, "Path")
     fields = {
         "sex": column_of(table, "Sex"),
@@ -109,7 +114,8 @@ def _rows_by_view(table: Rows, classes: list[str], *, part: str, cohort: Cohort)
         said = _labels(row, labels, cohort=cohort, name=name)
         view = "LATERAL" if row[fields["side"]] == "Lateral" else row[fields["view"]]
         facts = {"sex": row[fields["sex"]], "age": row[fields["age"]], "view": view, "part": part}
-        entries[key] = None if said is None else Entry(key, said, _identities(key), facts)
+        values = kept_cells(row, kept)
+        entries[key] = None if said is None else Entry(key, said, _identities(key), facts, values)
     return entries
 
 

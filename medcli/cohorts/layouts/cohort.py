@@ -121,13 +121,17 @@ class Refusal:
 
 @dataclass
 class Cohort:
-    """Entries and refusals, sorted by name; each input is in exactly one of the two."""
+    """Entries and refusals, sorted by name; each input is in exactly one of the two.
+
+    `columns` are those of the tables that --keep may name.
+    """
 
     task: dict[str, Any] | None
     entries: list[Entry]
     refusals: list[Refusal] = field(default_factory=list)
     num_skipped: int = 0
     notes: list[str] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
 
 
 def make_task(task: Task, classes: list[str], *, source: str) -> dict[str, Any]:

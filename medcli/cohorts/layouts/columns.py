@@ -28,6 +28,16 @@ def find_column(table: Rows, name: str, *, option: str) -> int:
     return table.columns.index(name)
 
 
+def kept_columns(table: Rows, config: IngestConfig) -> dict[str, int]:
+    """Positions of the columns of --keep that the table has; what is left is asked of the images."""
+    return {name: find_column(table, name, option="--keep") for name in config.keep if name in table.columns}
+
+
+def kept_cells(row: list[str], columns: dict[str, int]) -> dict[str, str]:
+    """What a row says in the columns of `kept_columns`; blank cells are left out."""
+    return {name: row[column] for name, column in columns.items() if row[column]}
+
+
 def optional_columns(table: Rows, config: IngestConfig, roles: tuple[str, ...]) -> dict[str, int]:
     """Positions of the roles that the table has; a role whose column was declared must be there."""
     found = {}

@@ -3,14 +3,17 @@
 in/
   HAM10000_metadata.csv                   one row an image
   ISIC_0027419.jpg                        at any depth
-  ISIC2018_Task3_Test_GroundTruth.csv     truth of the official test images, when there
+  ISIC2018_Task3_Test_GroundTruth.csv     truth of the official test images
 
 Reference: Tschandl et al., The HAM10000 dataset, Scientific Data 2018.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder, Refusal, make_task
+from medcli.cohorts.layouts.columns import kept_cells, kept_columns
 from medcli.cohorts.layouts.keys import stem
 from medcli.cohorts.layouts.published import (
     absent,
@@ -50,7 +53,8 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
     """
     table = folder.table(find(folder, _TABLE) or absent("HAM10000_metadata.csv", layout="ham10000"))
     classes = chosen_classes(config, DIAGNOSES)
-    cohort = Cohort(make_task(Task.multiclass, classes, source="the layout"), [])
+    cohort = Cohort(make_task(Task.multiclass, classes, source="the layout"), [], columns=table.columns)
+    kept = kept_columns(table, config)
     columns = {
         name: column_of(table, name)
         for name in ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "dataset")
@@ -59,14 +63,15 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
     rows = dict(test)
     for image, row in rows_by_key(table, columns["image_id"], cohort).items():
         cells = {name: row[column] for name, column in columns.items()}
-        rows[image] = _entry(cells, classes, has_test=bool(test), cohort=cohort)
+        entry = _entry(cells, classes, has_test=bool(test), cohort=cohort)
+        rows[image] = entry and replace(entry, kept=kept_cells(row, kept))
     files: dict[str, list[str]] = {}
     for path in folder.inputs:
         files.setdefault(stem(path), []).append(path)
     for name, entry in rows.items():
         for path in [name] if config.labels_only else files.get(name, []):
             if entry:
-                cohort.entries.append(Entry(path, entry.labels, entry.identities, entry.fields))
+                cohort.entries.append(replace(entry, path=path))
     if not config.labels_only:
         settle_unmatched(cohort, rows, files, config)
     return cohort

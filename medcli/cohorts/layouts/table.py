@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder, Refusal, Rows
-from medcli.cohorts.layouts.columns import find_column, optional_columns
+from medcli.cohorts.layouts.columns import find_column, kept_columns, optional_columns
 from medcli.cohorts.layouts.keys import Matching, match_keys, normalize_key
 from medcli.cohorts.layouts.labels import LabelReader, read_labels
 from medcli.config import IngestConfig, Unmatched
@@ -49,7 +49,7 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
     table = folder.labels()
     assert table is not None, "the stage refuses this layout without --labels"
     columns = _find_columns(config, table)
-    cohort = Cohort(columns.labels.task, [])
+    cohort = Cohort(columns.labels.task, [], columns=table.columns)
     rows = _group_rows(table, columns, cohort)
     if config.labels_only:
         _admit_rows(cohort, rows, columns)
@@ -96,7 +96,7 @@ def _find_columns(config: IngestConfig, table: Rows) -> _Columns:
         labels=read_labels(config, table),
         identities=optional_columns(table, config, IDENTITIES),
         fields=optional_columns(table, config, FIELDS),
-        kept={name: find_column(table, name, option="--keep") for name in config.keep},
+        kept=kept_columns(table, config),
         mask=optional_columns(table, config, ("mask",)).get("mask"),
     )
 
