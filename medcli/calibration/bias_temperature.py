@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from medcli.calibration.cases import result, why_unfit
-from medcli.calibration.regression import fit_logistic, fit_softmax
+from medcli.calibration.regression import fit_logistic, fit_shared_slope, fit_softmax
 
 # As for a temperature alone: outside is a limit the likelihood would run through.
 COLDEST, HOTTEST = 1e-2, 1e2
@@ -40,7 +40,7 @@ def fit_sigmoid_bias_temperature(logits: np.ndarray, targets: np.ndarray) -> lis
     centers = np.bincount(columns, values) / np.bincount(columns)
     values = values - centers[columns]
     spread = float(np.std(values)) or 1.0
-    inverse, biases, flags = _solve(values / spread, columns, outcomes, num_labels=len(usable), spread=spread)
+    inverse, biases, flags = _solve(values / spread, columns, outcomes, spread=spread)
     for position, label in enumerate(usable):
         bias = biases[position] - inverse * centers[position]
         entry = {"temperature": 1 / inverse, "bias": float(bias)}
@@ -62,12 +62,11 @@ def fit_softmax_bias_temperature(logits: np.ndarray, labels: np.ndarray) -> list
     free = present[1:]
     logits = logits - logits.mean(axis=1, keepdims=True)
     spread = float(np.std(logits)) or 1.0
-    design = np.zeros((len(labels), num_classes, 1 + len(free)))
-    design[:, :, 0] = logits / spread
-    design[:, free, np.arange(1, 1 + len(free))] = 1
-    start = np.zeros(1 + len(free))
-    start[0] = spread
-    fit = fit_softmax(design, labels, start=start)
+    tie = np.zeros((2 * num_classes, 1 + len(free)))
+    tie[:num_classes, 0] = 1
+    tie[num_classes + free, 1 + np.arange(len(free))] = 1
+    start = np.append(spread, np.zeros(len(free)))
+    fit = fit_softmax(logits / spread, labels, tie, start=start)
     inverse, flags = _bounded(float(fit.weights[0]) / spread)
     if fit.is_bounded:
         flags.append("the scores separate the classes: a parameter stops at its bound")
@@ -80,19 +79,22 @@ def fit_softmax_bias_temperature(logits: np.ndarray, labels: np.ndarray) -> list
 
 
 def _solve(
-    values: np.ndarray, columns: np.ndarray, outcomes: np.ndarray, *, num_labels: int, spread: float
+    values: np.ndarray, columns: np.ndarray, outcomes: np.ndarray, *, spread: float
 ) -> tuple[float, np.ndarray, list[str]]:
     """Inverse temperature, biases and flags; at a bound of the temperature biases are fitted anew."""
-    indicators = np.zeros((len(values), num_labels))
-    indicators[np.arange(len(values)), columns] = 1
-    fit = fit_logistic(np.hstack([values[:, None], indicators]), outcomes)
+    fit = fit_shared_slope(values, columns, outcomes)
     inverse, flags = _bounded(float(fit.weights[0]) / spread)
     if not flags and not fit.is_bounded:
         return inverse, fit.weights[1:], flags
-    again = fit_logistic(indicators, outcomes, offset=inverse * spread * values)
-    if fit.is_bounded or again.is_bounded:
+    biases, is_bounded = np.zeros(int(columns.max()) + 1), fit.is_bounded
+    for label in range(len(biases)):
+        own = columns == label
+        line = inverse * spread * values[own]
+        again = fit_logistic(np.ones((len(line), 1)), outcomes[own], offset=line)
+        biases[label], is_bounded = again.weights[0], is_bounded or again.is_bounded
+    if is_bounded:
         flags.append("the scores separate the classes: a parameter stops at its bound")
-    return inverse, again.weights, flags
+    return inverse, biases, flags
 
 
 def _bounded(inverse: float) -> tuple[float, list[str]]:

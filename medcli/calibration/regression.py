@@ -47,27 +47,63 @@ def fit_logistic(design: np.ndarray, outcomes: np.ndarray, *, offset: np.ndarray
     return _newton(np.zeros(design.shape[1]), loss, step, scale=len(design))
 
 
-def fit_softmax(design: np.ndarray, labels: np.ndarray, *, start: np.ndarray) -> Fit:
-    """Parameters that maximise the likelihood of P = softmax(design @ parameters).
+def fit_shared_slope(values: np.ndarray, groups: np.ndarray, outcomes: np.ndarray) -> Fit:
+    """The slope of all rows, then the intercept of each group: P = sigmoid(slope * value + intercept).
 
     Args:
-        design: What each parameter adds to each score, float [images, classes, parameters].
-        labels: True class, int [images].
-        start: Of the search, [parameters].
+        values: float [rows], of about unit spread.
+        groups: Of each row, from 0.
+        outcomes: 1 or 0, [rows].
     """
-    rows = np.arange(len(labels))
+    size = int(groups.max()) + 1
 
     def loss(weights: np.ndarray) -> float:
-        return -float(np.sum(log_softmax(design @ weights, axis=1)[rows, labels]))
+        line = weights[0] * values + weights[1:][groups]
+        return float(np.sum(np.logaddexp(0, line) - outcomes * line))
 
     def step(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        predicted = softmax(design @ weights, axis=1)
-        mean = np.einsum("nk,nkp->np", predicted, design)
-        gradient = np.sum(mean - design[rows, labels], axis=0)
-        curvature = np.einsum("nk,nkp,nkq->pq", predicted, design, design, optimize=True) - mean.T @ mean
+        predicted = expit(weights[0] * values + weights[1:][groups])
+        gap, spread = predicted - outcomes, predicted * (1 - predicted)
+        gradient = np.append(gap @ values, np.bincount(groups, gap, minlength=size))
+        curvature = np.diag(np.append(spread @ values**2, np.bincount(groups, spread, minlength=size)))
+        curvature[0, 1:] = curvature[1:, 0] = np.bincount(groups, spread * values, minlength=size)
         return gradient, curvature
 
-    return _newton(start, loss, step, scale=len(labels))
+    return _newton(np.zeros(1 + size), loss, step, scale=len(values))
+
+
+def fit_softmax(logits: np.ndarray, labels: np.ndarray, tie: np.ndarray, *, start: np.ndarray) -> Fit:
+    """Parameters that maximise the likelihood of P = softmax(weight * logits + bias).
+
+    Args:
+        logits: float [images, classes], of about unit spread.
+        labels: True class, int [images].
+        tie: Weights and biases of all classes as sums of parameters, [2 * classes, parameters].
+        start: Of the search, [parameters].
+    """
+    size, num_classes = logits.shape
+    rows, truth = np.arange(size), np.eye(num_classes)[labels]
+
+    def lines(parameters: np.ndarray) -> np.ndarray:
+        weights, biases = (tie @ parameters).reshape(2, num_classes)
+        return logits * weights + biases
+
+    def loss(parameters: np.ndarray) -> float:
+        return -float(np.sum(log_softmax(lines(parameters), axis=1)[rows, labels]))
+
+    def step(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        predicted = softmax(lines(parameters), axis=1)
+        gap = predicted - truth
+        gradient = np.append(np.sum(gap * logits, axis=0), gap.sum(axis=0))
+        both = np.hstack([predicted * logits, predicted])
+        own = np.zeros((2 * num_classes, 2 * num_classes))
+        squares, firsts = np.sum(both[:, :num_classes] * logits, axis=0), both.sum(axis=0)
+        own[np.diag_indices(2 * num_classes)] = np.append(squares, firsts[num_classes:])
+        crossed = np.arange(num_classes)
+        own[crossed, crossed + num_classes] = own[crossed + num_classes, crossed] = firsts[:num_classes]
+        return tie.T @ gradient, tie.T @ (own - both.T @ both) @ tie
+
+    return _newton(start, loss, step, scale=size)
 
 
 def _newton(start: np.ndarray, loss: Loss, step: Step, *, scale: int) -> Fit:

@@ -72,6 +72,8 @@ def fit_label_temperatures(logits: np.ndarray, targets: np.ndarray) -> list[dict
     Returns:
         One entry a label, with `flags`. A label with fewer than 10 images of a kind shares its temperature.
     """
+    if np.isnan(targets).all():
+        return [{"temperature": None, "flags": [], "reason": "no known label"} for _ in logits.T]
     shared = fit_sigmoid_temperature(logits, targets)
     entries = []
     for column in range(logits.shape[1]):

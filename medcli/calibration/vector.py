@@ -27,14 +27,13 @@ def fit_vector(logits: np.ndarray, labels: np.ndarray) -> list[dict[str, Any]]:
     present = np.unique(labels)
     free = present[1:]
     spread = float(np.std(logits)) or 1.0
-    design = np.zeros((len(labels), num_classes, len(present) + len(free)))
-    design[:, present, np.arange(len(present))] = logits[:, present] / spread
-    design[:, free, len(present) + np.arange(len(free))] = 1
     missing = sorted(set(range(num_classes)) - set(present.tolist()))
     # What a class that does not occur adds to the sum is small, and is left out while fitting.
-    kept = design[:, present]
+    kept = logits[:, present] / spread
+    # The bias of the first class has no parameter: it is 0.
+    tie = np.delete(np.eye(2 * len(present)), len(present), axis=1)
     start = np.concatenate([np.full(len(present), spread), np.zeros(len(free))])
-    fit = fit_softmax(kept, np.searchsorted(present, labels), start=start)
+    fit = fit_softmax(kept, np.searchsorted(present, labels), tie, start=start)
     flags = ["the scores separate the classes: a parameter stops at its bound"] if fit.is_bounded else []
     if missing:
         flags.append(f"{len(missing)} classes do not occur: they keep weight 1 and bias 0")
