@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from medcli.calibration.conformal import prediction_sets
+from medcli.cohorts.subgroups import assign_groups, parse_subgroups
 from medcli.metrics.prediction_sets import class_sets, label_sets
 from medcli.metrics.scored import Scored
+from medcli.stages._scoring import scored_records
+from medcli.store.manifest import Manifest
+from medcli.store.predictions import Predictions
+
+
+def sets_section(
+    scored: Scored, predictions: Predictions, manifest: Manifest, asked: Sequence[str], *, level: float
+) -> dict[str, Any]:
+    """`prediction_sets`: what they keep of their promise, among all images and in each group.
+
+    The promise is for each class, not for each group: a group that is harder than others may get less of it.
+
+    Args:
+        scored: Of all images.
+        predictions: What they were made of: its records hold the fields.
+        manifest: Its calibration holds the sets; without them there is nothing here.
+        asked: Words of `--subgroup`.
+        level: Of the intervals.
+    """
+    fitted = (manifest.calibration or {}).get("prediction_sets")
+    if fitted is None:
+        return {}
+    records, fields = scored_records(predictions), []
+    for subgroups in parse_subgroups(asked):
+        grouping = assign_groups(records, subgroups)
+        parts = [scored.subset(grouping.codes == code) for code in range(len(grouping.names))]
+        groups = [
+            {"group": name, **set_measures(fitted, part, level=level)}
+            for name, part in zip(grouping.names, parts, strict=True)
+        ]
+        fields.append({"field": subgroups.text, "groups": groups})
+    asked_for = {name: fitted[name] for name in ("coverage", "score", "promise")}
+    everyone = set_measures(fitted, scored, level=level)
+    return {"prediction_sets": {**asked_for, **everyone, "subgroups": fields}}
 
 
 def set_measures(fitted: dict[str, Any], scored: Scored, *, level: float) -> dict[str, Any]:
@@ -20,14 +56,12 @@ def set_measures(fitted: dict[str, Any], scored: Scored, *, level: float) -> dic
         level: Of the intervals.
 
     Returns:
-        `coverage` (asked for), `score`, `promise`, `overall` (null for labels) and `classes`.
+        `overall` (null for labels) and `classes`.
     """
     assert scored.before is not None, "ranks are never calibrated"
     sets = prediction_sets(scored.before, fitted)
-    asked = {name: fitted[name] for name in ("coverage", "score", "promise")}
     if sets.no is None:
-        names = scored.classes
-        return asked | class_sets(sets.yes, scored.labels, scored.clusters, classes=names, level=level)
+        return class_sets(sets.yes, scored.labels, scored.clusters, classes=scored.classes, level=level)
     entries = []
     for column, name in enumerate(scored.classes):
         known = ~np.isnan(scored.targets[:, column])
@@ -39,4 +73,4 @@ def set_measures(fitted: dict[str, Any], scored: Scored, *, level: float) -> dic
             level=level,
         )
         entries.append({"class": name, **measures})
-    return {**asked, "overall": None, "classes": entries}
+    return {"overall": None, "classes": entries}

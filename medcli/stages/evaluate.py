@@ -19,7 +19,7 @@ from medcli.metrics.worst_errors import worst_errors
 from medcli.progress import SILENT, Progress
 from medcli.stages._decisions import decision_section
 from medcli.stages._policies import moved_by_policy, sweep_policies
-from medcli.stages._prediction_sets import set_measures
+from medcli.stages._prediction_sets import sets_section
 from medcli.stages._predictions import load_source, open_predictions, predictions_of
 from medcli.stages._readers import readers_section
 from medcli.stages._scoring import score, scored_records
@@ -64,7 +64,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
         section = _facts(scored, predictions, manifest=manifest, thresholds=thresholds, config=config)
         section |= summarize(scored, settings)
         section["optimism"] = optimism(scored.thresholds, section["classes"])
-        section |= _sets(scored, manifest.calibration, level=config.level)
+        section |= sets_section(scored, predictions, manifest, config.subgroup, level=config.level)
         section["curves"] = class_curves(scored, level=config.level, seed=settings.seed)
         section["errors"] = worst_errors(scored, [record["id"] for record in scored_records(predictions)])
         section["flags"] = warnings(Evidence(section, scored, predictions, manifest))
@@ -126,12 +126,6 @@ def _facts(
         "calibration": calibration and {name: calibration.get(name) for name in CALIBRATION},
         "thresholds": thresholds,
     }
-
-
-def _sets(scored: Scored, calibration: dict[str, Any] | None, *, level: float) -> dict[str, Any]:
-    """Whether prediction sets keep their promise; nothing when there are none."""
-    fitted = (calibration or {}).get("prediction_sets")
-    return {"prediction_sets": set_measures(fitted, scored, level=level)} if fitted else {}
 
 
 def _render(section: dict[str, Any], manifest: Manifest, *, step: Any) -> dict[str, bytes]:
