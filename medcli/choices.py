@@ -123,6 +123,14 @@ class Blank(StrEnum):
     ignore = "ignore"
 
 
+class AreaCovariance(StrEnum):
+    """How errors of areas under the curve go together: by DeLong, leaving out patients, or by Gallas."""
+
+    delong = "delong"
+    jackknife = "jackknife"
+    unbiased = "unbiased"
+
+
 class Adjudication(StrEnum):
     """What makes one truth of several readers."""
 

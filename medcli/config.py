@@ -12,6 +12,7 @@ from typing import Any
 
 from medcli.choices import (
     Adjudication,
+    AreaCovariance,
     AttributionMethod,
     Augment,
     Blank,
@@ -311,6 +312,7 @@ class ReadersConfig:
     adjudicated: Path | None = place()
     truth: Path | None = place()
     arm: str | None = None
+    covariance: AreaCovariance = AreaCovariance.delong
     level: float = 0.95
 
 

@@ -95,13 +95,16 @@ def evaluate(
         text = plan_table(document)
         deliver_document(document, output=output, text=text, as_json=invocation.as_json)
         return
+    from medcli.reporting.reader_tables import verdict_lines
     from medcli.reporting.tables import evaluation_table
     from medcli.stages.evaluate import run
 
     manifest = run(config, progress=invocation.progress)
-    table = [*evaluation_table(manifest.evaluation or {}).splitlines(), f"report: {report}/report.html"]
+    evaluation = manifest.evaluation or {}
+    table = [*evaluation_table(evaluation).splitlines(), *verdict_lines(evaluation)]
+    table.append(f"report: {report}/report.html")
     if not result_is_terminal() and not invocation.is_quiet:
         for line in table:
             say(line)
     deliver(manifest, output=output, as_json=invocation.as_json, summary=table)
-    exit_for_gates((manifest.evaluation or {}).get("requirements", ()))
+    exit_for_gates(evaluation.get("requirements", ()))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medcli.choices import Adjudication
+from medcli.choices import Adjudication, AreaCovariance
 from medcli.cli.command import invocation, planned_only
 from medcli.cli.options import KeyColumn, PatientColumn
 from medcli.cli.output import deliver_document
@@ -50,6 +50,9 @@ def readers(
     arm: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Column of the arm: with or without help, ...")
     ] = ReadersConfig.arm,
+    covariance: Annotated[
+        AreaCovariance, typer.Option(help="How errors of areas under the curve go together")
+    ] = ReadersConfig.covariance,
     level: Annotated[float, typer.Option(min=0.5, max=0.999, help="Confidence level")] = ReadersConfig.level,
 ) -> None:
     """Measure how readers agree; make one truth of many.

@@ -8,7 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from medcli.metrics.chance_corrected import fleiss_kappa, gwet_ac1, rating_counts
+from medcli.metrics.chance_corrected import (
+    brennan_prediger,
+    conger_kappa,
+    fleiss_kappa,
+    gwet_ac1,
+    rating_counts,
+)
 from medcli.metrics.icc import icc
 from medcli.metrics.intervals import proportion
 from medcli.metrics.kappa import cohen_kappa
@@ -44,9 +50,9 @@ def agreement(
         ratings: float [images, readers]; NaN is not read. Categories are numbers from 0.
         clusters: Patient code of each image.
         readers: Names.
-        kind: One of `KINDS`: `binary` and `nominal` get Fleiss' kappa, Gwet's AC1 and Cohen's kappa of every
-            pair, `ordinal` quadratically weighted kappas and the ICC, `continuous` the ICC; all get
-            Krippendorff's alpha on their scale.
+        kind: One of `KINDS`: `binary` and `nominal` get Fleiss' and Conger's kappa, Gwet's AC1, the
+            coefficient of Brennan and Prediger and Cohen's kappa of every pair, `ordinal` quadratically
+            weighted kappas and the ICC, `continuous` the ICC; all get Krippendorff's alpha on their scale.
         seed: Of the bootstrap.
 
     Returns:
@@ -55,9 +61,12 @@ def agreement(
     """
     found: dict[str, Any] = {}
     if kind in ("binary", "nominal"):
-        counts = rating_counts(ratings, num_categories=2 if kind == "binary" else _top(ratings))
+        size = 2 if kind == "binary" else _top(ratings)
+        counts = rating_counts(ratings, num_categories=size)
         found["fleiss"] = fleiss_kappa(counts, clusters, level=level)
+        found["conger"] = conger_kappa(ratings, clusters, num_categories=size, level=level, seed=seed)
         found["gwet_ac1"] = gwet_ac1(counts, clusters, level=level)
+        found["brennan_prediger"] = brennan_prediger(counts, clusters, level=level)
     found["krippendorff"] = krippendorff_alpha(ratings, clusters, scale=_SCALES[kind], level=level, seed=seed)
     if kind in ("ordinal", "continuous"):
         found["icc"] = icc(ratings, clusters, level=level, seed=seed)

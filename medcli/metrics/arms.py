@@ -19,6 +19,7 @@ def compare_arms(
     arms: Sequence[str],
     readers: Sequence[str],
     are_calls: bool,
+    covariance: str = "delong",
     level: float,
 ) -> dict[str, Any]:
     """Each figure of each reader in each arm, the mean readers, and how arms differ.
@@ -31,11 +32,13 @@ def compare_arms(
         clusters: Patient code of each image.
         arms: Names.
         readers: Names.
+        covariance: Of areas, as of `auc_covariances`.
         are_calls: Whether ratings are 1 and 0: then sensitivity and specificity stand beside the area.
 
     Returns:
         `figures`, by name: `readers` [arms][readers], `means`, and with two arms or more `test` and
-        `differences`, for readers and cases like these and, under `these_readers`, for these readers alone.
+        `differences`, for readers and cases like these and, under `these_readers` and `these_cases`, for
+        these readers or these cases alone.
     """
     usable = _is_usable(truth, ratings, clusters)
     names = [name for name, kept in zip(readers, usable, strict=True) if kept]
@@ -46,8 +49,11 @@ def compare_arms(
     shape = len(arms), len(names)
     rows = ratings[:, usable].reshape(-1, len(truth))
     read = ~np.isnan(rows).all(axis=0) & ~np.isnan(truth)
-    counts = {"n": int(read.sum()), "n_clusters": len(np.unique(clusters[read]))}
-    found = {"balanced_accuracy" if are_calls else "auc": auc_covariances(truth, rows, clusters)}
+    truth, rows, clusters = truth[read], rows[:, read], clusters[read]
+    counts = {"n": len(truth), "n_clusters": len(np.unique(clusters))}
+    found = {
+        "balanced_accuracy" if are_calls else "auc": auc_covariances(truth, rows, clusters, method=covariance)
+    }
     for kind, label in (("sensitivity", 1.0), ("specificity", 0.0)) if are_calls else ():
         among = truth == label
         right = np.where(np.isnan(rows), np.nan, rows == label)[:, among]
@@ -78,14 +84,15 @@ def _analysis(design: Design, arms: Sequence[str], *, level: float) -> dict[str,
     if len(arms) == 1:
         return {**values, "means": [{"arm": arms[0], "mean": mean_of_readers(design, to=to, level=level)}]}
     found = compare_modalities(design, to=to, level=level)
-    fixed = compare_modalities(design, to="cases", level=level)
+    narrower = {"these_readers": "cases"} | ({"these_cases": "readers"} if to != "cases" else {})
+    alone = {name: compare_modalities(design, to=what, level=level) for name, what in narrower.items()}
     values["means"] = [{"arm": arm, "mean": value} for arm, value in zip(arms, found["means"], strict=True)]
     values["differences"] = [
         {
             "name": " less ".join(arms[row] for row in value["pair"]),
-            "difference": {key: item for key, item in value.items() if key != "pair"},
-            "these_readers": {key: item for key, item in alone.items() if key != "pair"},
+            "difference": value,
+            **{name: item["differences"][place] for name, item in alone.items()},
         }
-        for value, alone in zip(found["differences"], fixed["differences"], strict=True)
+        for place, value in enumerate(found["differences"])
     ]
     return {**values, "test": found["test"], "components": found["components"]}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
+from medcli.metrics.bootstrap import Resamples, describe, percentile_interval, standard_error
 from medcli.quantity import Quantity, beside, hypothesis_test, quantity, undefined, with_test
 
 
@@ -56,20 +57,62 @@ def brennan_prediger(counts: np.ndarray, clusters: np.ndarray, *, level: float) 
     return _coefficient(counts, clusters, kind="Brennan-Prediger", level=level)
 
 
-def conger_kappa(ratings: np.ndarray, *, num_categories: int) -> float | None:
+def conger_kappa(
+    ratings: np.ndarray, clusters: np.ndarray, *, num_categories: int, level: float, seed: int
+) -> Quantity:
     """Cohen's kappa for several readers: chance is what pairs of readers with their own shares would agree.
 
+    Images with a missing reading are left out, and that is flagged.
+
     Args:
-        ratings: Categories from 0, int [images, readers], without missing readings.
+        ratings: Categories from 0, float [images, readers]; NaN is a missing reading.
+        clusters: Patient of each image.
+        seed: Of the bootstrap over patients.
 
     Reference: Conger, Psychological Bulletin 1980; 88:322.
     """
-    counts = rating_counts(ratings, num_categories=num_categories)
-    readers = np.asarray(ratings).shape[1]
-    agreement = float(np.mean(np.sum(counts * (counts - 1), axis=1)) / (readers * (readers - 1)))
-    shares = np.stack([np.mean(np.asarray(ratings) == k, axis=0) for k in range(num_categories)], axis=1)
-    expected = (np.sum(shares.sum(axis=0) ** 2) - np.sum(shares**2)) / (readers * (readers - 1))
-    return None if 1 - expected < 1e-12 else (agreement - float(expected)) / (1 - float(expected))
+    ratings = np.asarray(ratings, dtype=float)
+    complete, readers = ~np.isnan(ratings).any(axis=1), ratings.shape[1]
+    kept, owners = ratings[complete], np.unique(np.asarray(clusters)[complete], return_inverse=True)[1]
+    missing = int((~complete).sum())
+    facts: dict[str, Any] = {
+        "n": len(kept),
+        "n_clusters": len(np.unique(owners)),
+        "flags": [f"{missing} images with a missing reading left out"] if missing else [],
+    }
+    if len(kept) == 0 or readers < 2:
+        return undefined("no image has every reading", method="Conger's kappa", **facts)
+    counts = rating_counts(kept, num_categories=num_categories)
+    said = (kept[:, :, None] == np.arange(num_categories)).reshape(len(kept), -1)
+    ones, agreeing = np.ones((len(kept), 1)), np.sum(counts * (counts - 1), axis=1, keepdims=True)
+    images = np.hstack([ones, agreeing, said])
+    sums = np.stack([np.bincount(owners, column) for column in images.T], axis=1)
+
+    def statistic(totals: np.ndarray) -> np.ndarray:
+        n, pairs = totals[:, 0], readers * (readers - 1)
+        shares = totals[:, 2:].reshape(len(totals), readers, num_categories) / n[:, None, None]
+        expected = (np.sum(shares.sum(axis=1) ** 2, axis=1) - np.sum(shares**2, axis=(1, 2))) / pairs
+        observed = totals[:, 1] / (n * pairs)
+        return np.where(1 - expected < 1e-12, np.nan, (observed - expected) / (1 - expected))
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        estimate = float(statistic(sums.sum(axis=0, keepdims=True))[0])
+    if math.isnan(estimate):
+        reason = "agreement by chance is 1: all readers always say the same"
+        return undefined(reason, method="Conger's kappa", **facts)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        drawn = statistic(Resamples(facts["n_clusters"], seed, 1000).sums(sums))
+    interval = percentile_interval(drawn, level=level)
+    value = quantity(
+        estimate,
+        ci=interval,
+        level=level,
+        se=standard_error(drawn),
+        method=f"Conger's kappa, {describe(drawn, kind='percentile')['method']}",
+        reason=None if interval else "no interval: agreement does not vary between patients",
+        **facts,
+    )
+    return beside(value, rule="agreement by chance", estimate=0.0)
 
 
 def _coefficient(counts: np.ndarray, clusters: np.ndarray, *, kind: str, level: float) -> Quantity:

@@ -89,14 +89,6 @@ def kappa_parts(table: np.ndarray, *, weights: str = "none") -> dict:
     }
 
 
-def prevalence_adjusted_kappa(first: np.ndarray, second: np.ndarray) -> float | None:
-    """Twice the observed agreement of two categories, less one (PABAK); None without cases.
-
-    Reference: Byrt, Bishop & Carlin, Journal of Clinical Epidemiology 1993; 46:423.
-    """
-    return None if len(first) == 0 else 2 * float(np.mean(np.asarray(first) == np.asarray(second))) - 1
-
-
 def clustered_error(influences: np.ndarray, clusters: np.ndarray) -> float | None:
     """Standard error of a mean-like statistic from centred influences, summed by patient.
 

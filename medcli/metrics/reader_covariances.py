@@ -34,6 +34,10 @@ def auc_covariances(
     """
     if method not in METHODS:
         raise DataError(f"covariances are {', '.join(METHODS)}, not {method!r}")
+    if method != "delong" and np.isnan(scores).any():
+        raise DataError(f"covariances by {method} need every reading", hint="leave out --covariance")
+    if method == "unbiased" and len(np.unique(clusters)) < len(clusters):
+        raise DataError("unbiased covariances need one case a patient", hint="leave out --covariance")
     if method == "unbiased":
         return _unbiased(targets, scores)
     if method == "jackknife":

@@ -52,6 +52,8 @@ LABELS = {
     "share": "Share called positive",
     "fleiss": "Fleiss' kappa",
     "gwet_ac1": "Gwet's AC1",
+    "conger": "Conger's kappa",
+    "brennan_prediger": "Brennan and Prediger's coefficient",
     "krippendorff": "Krippendorff's alpha",
     "icc": "Intraclass correlation",
     "cohen": "Cohen's kappa",

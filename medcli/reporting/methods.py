@@ -205,6 +205,17 @@ METHODS = (
         "Gwet KL. British Journal of Mathematical and Statistical Psychology 2008;61:29-48.",
     ),
     Method(
+        "Conger's kappa",
+        "Conger's kappa lets each reader have a rate of yes of their own.",
+        "Conger AJ. Psychological Bulletin 1980;88:322-328.",
+    ),
+    Method(
+        "Brennan-Prediger",
+        "Brennan and Prediger's coefficient takes all answers for equally likely by chance; of yes and no it "
+        "is the prevalence-adjusted kappa.",
+        "Brennan RL, Prediger DJ. Educational and Psychological Measurement 1981;41:687-699.",
+    ),
+    Method(
         "Krippendorff's alpha",
         "Krippendorff's alpha takes images with missing readings in.",
         "Krippendorff K. Content Analysis. 4th ed. Sage 2018, chapter 12.",

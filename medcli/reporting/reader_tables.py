@@ -26,8 +26,11 @@ def readers_text(document: dict[str, Any], width: int = 80) -> str:
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def verdict_lines(section: dict[str, Any], width: int = 80) -> str:
-    """The section `readers` of an evaluation: the model less the mean reader, label by label."""
+def verdict_lines(evaluation: dict[str, Any], width: int = 80) -> list[str]:
+    """The model less the mean reader, label by label; nothing of an evaluation without readers."""
+    section = evaluation.get("readers")
+    if not section:
+        return []
     header = ["model less mean reader", " model", " readers", " difference", "after Holm"]
     rows = []
     for entry in section["classes"]:
@@ -37,7 +40,7 @@ def verdict_lines(section: dict[str, Any], width: int = 80) -> str:
         value = entry["against_mean"][entry["main"]]
         model, readers = (number(item, digits=2) for item in value.get("values", (None, None)))
         rows.append([entry["class"], model, readers, _short(value), value["holm"]["verdict"]])
-    return text_table(header, rows, width=width) if rows else ""
+    return ["", *text_table(header, rows, width=width).splitlines(), ""]
 
 
 def _agreement(document: dict[str, Any], arm: str, *, width: int) -> str:

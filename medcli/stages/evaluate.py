@@ -82,6 +82,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
         inputs = [("predictions", ref["sha256"])]
         if config.readers:
             section["readers"], digests = readers_section(config, predictions, scored)
+            section["flags"] += section["readers"]["flags"]
             inputs += [("readers", digest) for digest in digests]
         if thresholds["source"] == "val":
             inputs.append(("val predictions", manifest.predictions["val"]["sha256"]))

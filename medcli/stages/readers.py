@@ -107,6 +107,7 @@ def _label(
             arms=list(arms),
             readers=first.readers,
             are_calls=kind == "binary",
+            covariance=config.covariance.value,
             level=config.level,
         )
     return found

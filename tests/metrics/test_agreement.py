@@ -16,7 +16,7 @@ from medcli.metrics.chance_corrected import (
     rating_counts,
 )
 from medcli.metrics.icc import FORMS, icc
-from medcli.metrics.kappa import cohen_kappa, prevalence_adjusted_kappa
+from medcli.metrics.kappa import cohen_kappa
 from medcli.metrics.krippendorff import krippendorff_alpha
 from tests.metrics.oracles import expected, numbers, table
 
@@ -57,8 +57,9 @@ def test_agreement_and_prevalence_stand_beside_a_paradoxical_kappa():
     assert found["estimate"] < 0
     assert found["agreement"] == pytest.approx(case["percent_agreement"], rel=1e-9)
     assert found["prevalence"][0] == pytest.approx([123 / 125, 2 / 125])
-    assert prevalence_adjusted_kappa(first, second) == pytest.approx(case["pabak"], rel=1e-9)
     both = rating_counts(np.stack([first, second], axis=1), num_categories=2)
+    adjusted = brennan_prediger(both, patients, level=0.95)["estimate"]
+    assert adjusted == pytest.approx(case["pabak"], rel=1e-9)
     assert gwet_ac1(both, patients, level=0.95)["estimate"] == pytest.approx(case["gwet_ac1"], rel=1e-9)
 
 
@@ -95,6 +96,25 @@ def fleiss_1971():
     return np.array([[names.index(cell) for cell in column] for column in data.values()]).T
 
 
+def conger(ratings, num_categories=5):
+    return conger_kappa(ratings, np.arange(len(ratings)), num_categories=num_categories, level=0.95, seed=0)
+
+
+def test_conger_of_two_readers_is_cohen_and_gaps_are_left_out():
+    generator = np.random.default_rng(0)
+    ratings = generator.integers(0, 3, size=(60, 2)).astype(float)
+    ratings[:40, 1] = ratings[:40, 0]
+    cohen = cohen_kappa(*ratings.T, np.arange(60), num_categories=3, level=0.95)
+    found = conger(ratings, 3)
+    assert found["estimate"] == pytest.approx(cohen["estimate"], rel=1e-12)
+    assert found["ci"] == pytest.approx(cohen["ci"], abs=0.03)
+    gappy = np.vstack([ratings, [[1, np.nan]]])
+    assert conger(gappy, 3)["estimate"] == found["estimate"]
+    assert conger(gappy, 3)["flags"] == ["1 images with a missing reading left out"]
+    assert conger(np.zeros((4, 3)), 2)["reason"].startswith("agreement by chance is 1")
+    assert conger(np.full((4, 3), np.nan), 2)["reason"] == "no image has every reading"
+
+
 def test_fleiss_agrees_with_irr_and_its_paper():
     wanted, ratings = expected("08_fleiss_kappa")["fleiss1971"], fleiss_1971()
     found = fleiss_kappa(rating_counts(ratings, num_categories=5), np.arange(30), level=0.95)
@@ -106,7 +126,7 @@ def test_fleiss_agrees_with_irr_and_its_paper():
     assert [round(item["z"], 3) for item in found["categories"]] == [
         item["z"] for item in wanted["per_category"]
     ]
-    assert conger_kappa(ratings, num_categories=5) == pytest.approx(wanted["exact_conger_kappa"], rel=1e-9)
+    assert conger(ratings)["estimate"] == pytest.approx(wanted["exact_conger_kappa"], rel=1e-9)
 
 
 def test_coefficients_and_errors_agree_with_irrcac():
@@ -119,7 +139,7 @@ def test_coefficients_and_errors_agree_with_irrcac():
         "fleiss": fleiss["estimate"],
         "fleiss_se_unconditional": fleiss["se"],
         "brennan_prediger": brennan_prediger(counts, images, level=0.95)["estimate"],
-        "conger": conger_kappa(ratings, num_categories=5),
+        "conger": conger(ratings)["estimate"],
         "krippendorff": krippendorff_alpha(ratings, images, level=0.95, seed=1, resamples=50)["estimate"],
     }
     assert {key: round(value, 5) for key, value in found.items()} == {key: wanted[key] for key in found}

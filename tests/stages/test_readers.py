@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from medcli.choices import Adjudication, Part
+from medcli.choices import Adjudication, AreaCovariance, Part
 from medcli.config import EvaluateConfig, ReadersConfig
 from medcli.errors import DataError, UsageError
 from medcli.reporting.reader_tables import readers_text
@@ -58,13 +58,16 @@ def check(value, wanted):
     ("figure", "column", "name"),
     [
         ("auc", "rating", "RRRC_delong"),
+        ("auc", "rating", "RRRC_jackknife"),
+        ("auc", "rating", "RRRC_unbiased"),
         ("sensitivity", "recall", "sensitivity_binary_jackknife"),
         ("specificity", "recall", "specificity_binary_jackknife"),
     ],
 )
 def test_arms_are_compared_as_mrmcaov_does(case, figure, column, name, tmp_path):
     source, truth = study(tmp_path, case, column)
-    document = run(source, truth=truth, arm="arm")
+    covariance = AreaCovariance(name.removeprefix("RRRC_") if figure == "auc" else "delong")
+    document = run(source, truth=truth, arm="arm", covariance=covariance)
     found = document["labels"][0]["against_truth"]["figures"][figure]
     wanted = expected(case)["MRMCaov"][name]
     for item in found["means"]:
@@ -74,6 +77,9 @@ def test_arms_are_compared_as_mrmcaov_does(case, figure, column, name, tmp_path)
     assert item["difference"]["test"]["p"] == pytest.approx(theirs["p-value"], rel=1e-8)
     assert item["name"].replace(" less ", " - ") == theirs["Comparison"]
     assert found["test"]["statistic"] == pytest.approx(wanted["test_equality"][0]["F"], rel=1e-8)
+    if name == "RRRC_jackknife":
+        check(item["these_readers"], expected(case)["MRMCaov"]["fixed_readers_jackknife"]["test_diffs"][0])
+        check(item["these_cases"], expected(case)["MRMCaov"]["fixed_cases"]["test_diffs"][0])
 
 
 def test_readers_of_one_arm_only_are_left_out(tmp_path):
@@ -85,6 +91,20 @@ def test_readers_of_one_arm_only_are_left_out(tmp_path):
     single = run(write(tmp_path / "study.csv", alone), truth=truth, arm="arm")["labels"][0]["against_truth"]
     means = document["labels"][0]["against_truth"]["figures"]["auc"]["means"]
     assert single["figures"]["auc"]["means"][0]["mean"]["ci"] == pytest.approx(means[0]["mean"]["ci"])
+
+
+def test_other_covariances_need_every_reading_and_one_case_a_patient(tmp_path):
+    source, truth = study(tmp_path, "15_mrmc_synthetic", "rating")
+    rows = read(tmp_path / "study.csv")
+    paired = [[*row, "patient" if k == 0 else f"p{int(row[0][1:]) // 2}"] for k, row in enumerate(rows)]
+    for covariance, table_rows, message in (
+        ("jackknife", rows[:-1], "covariances by jackknife need every reading"),
+        ("unbiased", paired, "unbiased covariances need one case a patient"),
+    ):
+        source = write(tmp_path / "study.csv", table_rows)
+        with pytest.raises(DataError, match=message):
+            run(source, truth=truth, arm="arm", covariance=AreaCovariance(covariance))
+        assert run(source, truth=truth, arm="arm")["labels"][0]["against_truth"]["reason"] is None
 
 
 READINGS = [
