@@ -100,16 +100,13 @@ def combine(samples: Sequence[Sample], *, splits: str, shares: tuple[float, floa
     """Statistics over all pictures; the same digits in whatever order they come.
 
     Args:
-        samples: One a picture, of equally many quantiles.
+        samples: One a picture, at least one, of equally many quantiles.
         splits: Digest of the splits.
         shares: Percentiles that become black and white.
 
     Raises:
-        DataError: If there is no picture, they differ in channels or in which end is bright, or the
-            percentiles are one value.
+        DataError: If pictures differ in channels or in which end is bright, or the percentiles are one value.
     """
-    if not samples:
-        raise DataError("no image of the training part can be used")
     if len({len(one.moments) for one in samples}) > 1:
         raise DataError("images of the training part differ in channels, statistics over them mean nothing")
     if len({one.is_inverted for one in samples}) > 1:

@@ -35,13 +35,18 @@ def refuse_other_images(model: dict[str, Any], shard: dict[str, Any]) -> None:
     recipe, ours = ({**defaults, **header["recipe"]} for header in (model, shard))
     differing = sorted(key for key in recipe.keys() | ours.keys() if recipe.get(key) != ours.get(key))
     if differing:
-        words = "; ".join(f"{k} was {recipe.get(k)}, is {ours.get(k)}" for k in differing[:4])
+        words = "; ".join(f"{k} was {_short(recipe.get(k))}, is {_short(ours.get(k))}" for k in differing[:4])
         raise DataError(
             f"the model was trained on images of another recipe: {words}",
-            hint="preprocess these images with the options of the training shards",
+            hint="medcli preprocess --like MODEL makes images as those that it was trained on",
         )
     if shard["task"] is not None and shard["task"] != model["task"]:
         _refuse_task(model["task"], shard["task"])
+
+
+def _short(value: Any) -> str:
+    """Statistics are told apart by the splits that they are of."""
+    return f"of splits {value['splits'][:12]}" if isinstance(value, dict) else str(value)
 
 
 def _refuse_task(model: dict[str, Any], shard: dict[str, Any]) -> None:

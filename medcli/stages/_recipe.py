@@ -15,6 +15,7 @@ from medcli.images.statistics import Statistics
 from medcli.stages._model import read_model_header
 from medcli.store.hdf5 import open_hdf5, read_header
 from medcli.store.kinds import Kind, kind_of
+from medcli.store.manifest import Manifest
 from medcli.store.shards import SHARD_VERSION
 
 _DEFAULTS = PreprocessConfig()
@@ -23,6 +24,12 @@ _DEFAULTS = PreprocessConfig()
 def recorded_recipe(config: PreprocessConfig, statistics: Statistics | None) -> dict[str, Any]:
     """What goes into the header of a shard: options that decide pixels, and the statistics they use."""
     return recorded_options(config) | ({"statistics": statistics.recorded()} if statistics else {})
+
+
+def preprocess_inputs(manifest: Manifest, statistics: Statistics | None) -> list[tuple[str, str]]:
+    """What the history says that preprocess read: the records, and the splits that statistics are of."""
+    splits = [("splits", statistics.splits)] if statistics else []
+    return [("records", manifest.records_digest()), *splits]
 
 
 def recipe_like(

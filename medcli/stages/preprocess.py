@@ -20,7 +20,7 @@ from medcli.images.recipe import prepare as apply_recipe
 from medcli.images.statistics import Statistics
 from medcli.progress import SILENT, Progress
 from medcli.stages._parts import choose_share
-from medcli.stages._recipe import recipe_like, recorded_recipe
+from medcli.stages._recipe import preprocess_inputs, recipe_like, recorded_recipe
 from medcli.stages._splits import carry, origin
 from medcli.store.atomic import check_creatable, write_bytes
 from medcli.store.digests import digest_json
@@ -73,8 +73,7 @@ def run(config: PreprocessConfig, *, progress: Progress = SILENT) -> Manifest:
     if config.normalize is Normalize.train:
         statistics = statistics or _measured(before, jobs, config, progress=progress)
         jobs = [replace(job, statistics=statistics) for job in jobs]
-    splits = [("splits", statistics.splits)] if statistics else []
-    after.add_history("preprocess", config, [("records", before.records_digest()), *splits])
+    after.add_history("preprocess", config, preprocess_inputs(before, statistics))
     own = jobs if share is None else [jobs[row] for row in share.range_of(len(jobs))]
     # A part carries what merge needs to know of it; the whole has no trace of how it was made.
     part = {"part": [share.number, share.count]} if share else {}

@@ -11,7 +11,7 @@ import pytest
 
 from medcli.config import Depth, MergeConfig, Normalize, PreprocessConfig, SplitBy, SplitConfig
 from medcli.errors import DataError, GateError
-from medcli.stages import merge, preprocess, split, train
+from medcli.stages import _statistics, merge, preprocess, split, train
 from medcli.stages._splits import carry, origin
 from medcli.store.digests import digest_json, sha256_file
 from medcli.store.manifest import Manifest, manifest_bytes, read_manifest, write_manifest
@@ -101,6 +101,10 @@ def test_splits_are_needed_and_must_be_whole(cohort: Path, tmp_path: Path) -> No
         broken = keep(replace(plain, splits=splits), tmp_path / "b.json")
         with pytest.raises(error):
             preprocess.run(ask(broken, shard=tmp_path / "b.h5"))
+    with pytest.raises(
+        DataError, match=r"none of 12 images .* could be used; the last one: .*recipe/channels"
+    ):
+        preprocess.run(ask(cohort, shard=tmp_path / "c.h5", channels=2))
     assert not list(tmp_path.glob("*.h5"))
 
 
@@ -117,6 +121,36 @@ def test_a_model_records_them_and_other_splits_are_refused(cohort: Path, tmp_pat
         train.run(options(other, tmp_path / "other", epochs=1))
     same = split_cohort(source, seed=0, name="same.json")
     train.run(options(same, tmp_path / "same", epochs=1))
+
+
+def test_what_is_done_is_neither_measured_nor_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = split_cohort(make_cohort(tmp_path, num_images=10))
+    first = preprocess.run(ask(source))
+    measured: list[int] = []
+    combine = _statistics.combine
+
+    def counting(samples: list, **options: object) -> object:
+        measured.append(len(samples))
+        return combine(samples, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(_statistics, "combine", counting)
+    assert preprocess.run(ask(source)) == first
+    assert measured == []
+    part = replace(ask(source), shard=tmp_path / "part.h5", part="1/2")
+    once = preprocess.run(part)
+    assert preprocess.run(part) == once
+    assert measured == [6]
+    # Of a training image that changed since, part 2 must not take the statistics that part 1 found.
+    splits = read_manifest(str(source)).splits
+    assert splits is not None
+    ids = [record["id"] for record in first.records]
+    numbers = [n for n, identity in enumerate(ids) if identity in splits["parts"]["train"]]
+    (tmp_path / "in" / f"p{numbers[-1]}.png").write_bytes(b"")
+    again = preprocess.run(part)
+    assert measured == [6, 5]
+    assert statistics(again)["num_images"] == 5
 
 
 def test_parts_of_an_array_have_the_same_and_merge_to_one_run(tmp_path: Path) -> None:
