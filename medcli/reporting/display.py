@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+Range = tuple[float, float]
 
-def as_8_bit(pixels: np.ndarray) -> np.ndarray:
-    """uint8, the shape of `pixels`.
 
-    uint16 and floats from 0 to 1 keep their black and white; other floats (z-scores) are stretched between
-    their own extremes.
+def display_range(images: Sequence[np.ndarray]) -> Range:
+    """What is black and what is white to all of some images of one type.
+
+    Those of uint8, uint16 and of floats from 0 to 1 are known; of other floats (z-scores) the 0.5 and 99.5
+    percentiles over all images are taken.
     """
+    kind = images[0].dtype
+    if kind.kind == "u":
+        return 0.0, float(np.iinfo(kind).max)
+    if all(image.min() >= 0 and image.max() <= 1 for image in images):
+        return 0.0, 1.0
+    values = np.concatenate([image.ravel() for image in images]).astype(np.float64)
+    low, high = np.percentile(values, (0.5, 99.5))
+    return float(low), float(high)
+
+
+def as_8_bit(pixels: np.ndarray, shown: Range | None = None) -> np.ndarray:
+    """uint8, the shape of `pixels`; `shown` is black and white, those of the image itself by default."""
     if pixels.dtype == np.uint8:
         return pixels
-    values = pixels.astype(np.float64)
-    low, high = float(values.min()), float(values.max())
-    if pixels.dtype == np.uint16:
-        low, high = 0.0, 65535.0
-    elif low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
-    return np.round((values - low) / (high - low or 1) * 255).astype(np.uint8)
+    low, high = shown or display_range([pixels])
+    share = (pixels.astype(np.float64) - low) / (high - low or 1)
+    return np.round(share.clip(0, 1) * 255).astype(np.uint8)

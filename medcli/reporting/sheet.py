@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from medcli.errors import DataError
-from medcli.reporting.display import as_8_bit
+from medcli.reporting.display import Range, as_8_bit, display_range
 from medcli.reporting.words import shorten
 
 WIDTH, MARGIN, GAP, NUM_COLUMNS = 1240, 24, 20, 3
@@ -31,7 +31,7 @@ class Pair:
     Attributes:
         before: The source as a thumbnail: uint8 [height, width(, 3)].
         after: The result: uint8, uint16 or float16 [height, width, channels]; one and three channels are
-            shown as they are, of others the first. Z-scores are stretched to their own range.
+            shown as they are, of others the first. Z-scores of all share one black and one white.
         mask: Of the result: [height, width], where it is not zero a region is outlined.
         boxes: Of the result: `{"box": [left, top, right, bottom]}` in its pixels.
     """
@@ -69,11 +69,12 @@ def render_sheet(pairs: Sequence[Pair], captions: Sequence[str]) -> bytes:
         words += "; outlined: the truth region, moved as the image was"
     draw.text((MARGIN, 16), words, fill=INK, font=ImageFont.load_default(size=17))
     small = ImageFont.load_default(size=13)
+    brightness = display_range([pair.after for pair, _ in shown])
     for index, (pair, caption) in enumerate(shown):
         left = MARGIN + index % NUM_COLUMNS * (CARD + GAP)
         top = HEADER + MARGIN // 2 + index // NUM_COLUMNS * row
         sheet.paste(_panel(pair.before), (left, top))
-        sheet.paste(_panel(_marked(pair)), (left + PANEL + 4, top))
+        sheet.paste(_panel(_marked(pair, shown=brightness)), (left + PANEL + 4, top))
         draw.text((left, top + PANEL + 5), shorten(caption, width=52), fill=GREY, font=small)
     buffer = BytesIO()
     sheet.save(buffer, "PNG", compress_level=6)
@@ -81,7 +82,7 @@ def render_sheet(pairs: Sequence[Pair], captions: Sequence[str]) -> bytes:
 
 
 def _panel(pixels: np.ndarray) -> Image.Image:
-    """An image scaled into a black square of the panel's size."""
+    """An image of 8 bits scaled into a black square of the panel's size."""
     image = Image.fromarray(_rgb(pixels))
     scale = PANEL / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
@@ -91,9 +92,9 @@ def _panel(pixels: np.ndarray) -> Image.Image:
     return panel
 
 
-def _marked(pair: Pair) -> np.ndarray:
+def _marked(pair: Pair, *, shown: Range) -> np.ndarray:
     """The result at the panel's size, so that outlines are one line wide, with its mask and boxes."""
-    panel = _panel(pair.after)
+    panel = _panel(as_8_bit(pair.after, shown))
     height, width = pair.after.shape[:2]
     scale = PANEL / max(height, width)
     left, top = ((PANEL - round(side * scale)) // 2 for side in (width, height))
@@ -125,4 +126,4 @@ def _outline(region: np.ndarray) -> np.ndarray:
 def _rgb(pixels: np.ndarray) -> np.ndarray:
     planes = pixels[..., None] if pixels.ndim == 2 else pixels
     planes = planes if planes.shape[2] == 3 else planes[..., :1].repeat(3, axis=2)
-    return np.ascontiguousarray(as_8_bit(planes))
+    return np.ascontiguousarray(planes)

@@ -64,7 +64,14 @@ def test_masks_and_boxes_are_outlined_where_they_are() -> None:
         assert (shown[45:75, 65:115] == 100).all()
 
 
-def test_scores_are_stretched() -> None:
+def test_scores_of_all_images_share_one_scale() -> None:
+    dark, bright = flat(-1, 8, 8, 1, dtype=np.float16), flat(3, 8, 8, 1, dtype=np.float16)
+    sheet = sheet_of([Pair(flat(0, 8, 8), after) for after in (dark, bright, dark + 2)])
+    shown = [panel(sheet, column=column, is_after=True).mean() for column in range(3)]
+    assert shown == [0, 255, 128]
+
+
+def test_scores_of_one_image_are_stretched() -> None:
     after = np.linspace(-2, 7, 64).reshape(8, 8, 1).astype(np.float16)
     shown = panel(sheet_of([Pair(flat(0, 8, 8), after)]), column=0, is_after=True)
     assert (shown.min(), shown.max()) == (0, 255)
