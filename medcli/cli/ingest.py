@@ -37,9 +37,9 @@ def ingest(
         str | None, typer.Option(metavar="CHAR", help="Between the table's cells [by its name: , or tab]")
     ] = IngestConfig.delimiter,
     task: Annotated[Task | None, typer.Option(help="What the labels are [from their columns]")] = None,
-    key: Annotated[str, typer.Option(metavar="COLUMN", help="Column of path, file name or stem")] = (
-        IngestConfig.key
-    ),
+    key: Annotated[
+        str, typer.Option(metavar="COLUMN", help="Column of path, file name, stem or DICOM UID")
+    ] = (IngestConfig.key),
     label: Annotated[
         list[str],
         typer.Option(metavar="COLUMN", help="Class column; again for one column a class [label, label:*]"),

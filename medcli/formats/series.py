@@ -74,6 +74,21 @@ def scan_slice(path: Path) -> SliceFacts | None:
         return None
 
 
+def scan_uids(path: Path) -> tuple[str, str] | None:
+    """SOP and Series Instance UID of a DICOM file; None for all else, and for what cannot be read."""
+    try:
+        with path.open("rb") as file:
+            if DEFLATED in file.read(2048):
+                file.seek(0)
+                check_deflated(file.read(MAX_BYTES))
+            file.seek(0)
+            tags = ["SOPInstanceUID", "SeriesInstanceUID"]
+            dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=tags)  # type: ignore[arg-type]
+        return str(dataset.get("SOPInstanceUID") or ""), str(dataset.get("SeriesInstanceUID") or "")
+    except _FAULTS:
+        return None
+
+
 def _facts(dataset: pydicom.Dataset) -> SliceFacts | None:
     position, orientation = dataset.get("ImagePositionPatient"), dataset.get("ImageOrientationPatient")
     kind = [str(value).upper() for value in dataset.get("ImageType") or []]

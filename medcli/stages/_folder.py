@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import posixpath
+from collections.abc import Callable
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,12 +19,14 @@ from medcli.formats import npz
 from medcli.formats.folders import Listing, list_files
 from medcli.formats.image import read_content
 from medcli.formats.inflate import GZIP, inflate
-from medcli.formats.series import SeriesGroup, group_series, scan_slice
+from medcli.formats.series import SeriesGroup, group_series, scan_slice, scan_uids
 from medcli.formats.tables import Table, read_table
 from medcli.progress import Progress
 from medcli.stages._doubled import CONFLICT, DOUBLED, judge_slices
 from medcli.store.sources import Source, resolve_inside
 from medcli.workers import run_in_workers
+
+Found = TypeVar("Found")
 
 
 class InputFolder:
@@ -103,6 +107,11 @@ class InputFolder:
             return {"series": list(group.files)}
         return {"path": name, "data": self._pairs[name]} if name in self._pairs else {"path": name}
 
+    def uids(self) -> dict[str, tuple[str, str]]:
+        """SOP and Series Instance UID of every DICOM file, from a pass over their headers."""
+        found = self._scan(scan_uids)
+        return {path: uids for path, uids in found if all(uids)}
+
     def series(self) -> dict[str, SeriesGroup]:
         """Inputs that are series, by name."""
         return self._groups
@@ -123,26 +132,35 @@ class InputFolder:
     def _groups(self) -> dict[str, SeriesGroup]:
         if self._config.labels_only or self._config.series is Series.image:
             return {}
-        candidates = [path for path in self.listing.files if _may_be_dicom(self.root / path)]
-        paths = (resolve_inside(self.root, path) for path in candidates)
-        slices = []
-        with (
-            self._progress.task("headers", len(candidates)) as step,
-            closing(run_in_workers(scan_slice, paths, jobs=self._config.jobs)) as results,  # type: ignore[type-var]
-        ):
-            for path, result in zip(candidates, results, strict=True):
-                if result.value is not None:
-                    slices.append((path, result.value))
-                step()
+        slices = self._scan(scan_slice)
         codes = judge_slices(slices, root=self.root, jobs=self._config.jobs)
         copies = {path for path, code in codes.items() if code == DOUBLED}
         groups = group_series((path, facts) for path, facts in slices if path not in copies)
-        named = _named(groups, [path for path in candidates if path not in copies])
+        named = _named(groups, [path for path in self._dicom if path not in copies])
         self._refused = dict.fromkeys(copies, DOUBLED)
         for name, group in named.items():
             if not codes.keys().isdisjoint(group.files):
                 self._refused[name] = CONFLICT
         return named
+
+    @cached_property
+    def _dicom(self) -> list[str]:
+        """Files that begin as DICOM with its preamble."""
+        return [path for path in self.listing.files if _may_be_dicom(self.root / path)]
+
+    def _scan(self, function: Callable[[Path], Found | None]) -> list[tuple[str, Found]]:
+        """DICOM files with what a function finds in their headers, in worker processes."""
+        paths = (resolve_inside(self.root, path) for path in self._dicom)
+        found = []
+        with (
+            self._progress.task("headers", len(self._dicom)) as step,
+            closing(run_in_workers(function, paths, jobs=self._config.jobs)) as results,  # type: ignore[type-var]
+        ):
+            for path, result in zip(self._dicom, results, strict=True):
+                if result.value is not None:
+                    found.append((path, result.value))
+                step()
+        return found
 
 
 def _named(groups: list[SeriesGroup], files: list[str]) -> dict[str, SeriesGroup]:

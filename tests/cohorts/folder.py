@@ -36,6 +36,7 @@ class MemoryFolder:
     arrays: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
     slices: dict[str, Slices] = field(default_factory=dict)
     given: Rows | None = None
+    named: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def files(self) -> list[str]:
@@ -60,6 +61,9 @@ class MemoryFolder:
 
     def source(self, name: str) -> Any:
         return {"series": self.slices[name].files} if name in self.slices else {"path": name}
+
+    def uids(self) -> dict[str, tuple[str, str]]:
+        return self.named
 
     def series(self) -> dict[str, Slices]:
         return self.slices

@@ -205,6 +205,24 @@ def test_keys_by_path_name_or_stem(keys: tuple[str, str]) -> None:
     assert labels(read(["x/1.png", "y/2.nii.gz"], rows)) == {"x/1.png": {"A": 1}, "y/2.nii.gz": {"B": 1}}
 
 
+def test_keys_may_be_uids_of_images_or_series() -> None:
+    named = {f"{name}.dcm": (f"1.2.3.{i}", "1.2.3") for i, name in enumerate("abc")} | {
+        "d.dcm": ("1.2.4.5", "1.2.4.0")
+    }
+    slices = {"vol": Slices("1.2.3.9", ["a.dcm", "b.dcm", "c.dcm"], ["1.2.3.0", "1.2.3.1", "1.2.3.2"])}
+    rows = {"image": ["1.2.3.0", "1.2.3.1", "1.2.4.5"], "series": ["1.2.3.9", "1.2.4.0", "1.2.9.9"]}
+    found = {}
+    for name, keys in rows.items():
+        given = Rows(["path", "label"], [[key, label] for key, label in zip(keys, "xyz", strict=True)])
+        folder = MemoryFolder(["vol", "d.dcm"], given=given, slices=slices, named=named)
+        cohort = LAYOUTS[Layout.table].read(folder, IngestConfig())
+        found[name] = {entry.path: next(iter(entry.labels)) for entry in cohort.entries}, codes(cohort)
+    assert found == {
+        "image": ({"a.dcm": "x", "b.dcm": "y", "d.dcm": "z"}, {"c.dcm": "table/no-row"}),
+        "series": ({"vol": "x", "d.dcm": "y"}, {"1.2.9.9": "table/no-file"}),
+    }
+
+
 def test_ambiguous_keys_are_refused_and_leading_zeros_are_kept() -> None:
     with pytest.raises(DataError, match="several files"):
         match_keys(["1"], ["a/1.png", "b/1.png"])

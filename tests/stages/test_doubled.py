@@ -24,8 +24,9 @@ def ingest(root: Path, **options: Any) -> tuple[Manifest, dict[str, str], list[s
     manifest = run(config)
     assert manifest.sources is not None
     sources = read_sources(manifest.sources)[1]
-    codes = {sources[entry["id"]]["path"]: entry["code"] for entry in manifest.rejected}
-    return manifest, codes, [sources[record["id"]]["path"] for record in manifest.records]
+    names = {identity: source.get("path") or source["row"] for identity, source in sources.items()}
+    codes = {names[entry["id"]]: entry["code"] for entry in manifest.rejected}
+    return manifest, codes, [names[record["id"]] for record in manifest.records]
 
 
 def write(root: Path, **films: bytes) -> Path:
@@ -73,6 +74,16 @@ def test_copies_whose_rows_contradict_each_other_are_refused(tmp_path: Path) -> 
 def test_images_without_a_uid_are_not_compared(tmp_path: Path) -> None:
     root = write(tmp_path / "in", a=film(uid=""), b=film(ramp() + 1, uid=""))
     assert ingest(root)[1] == {}
+
+
+def test_rows_may_name_images_by_their_uid(tmp_path: Path) -> None:
+    root = write(tmp_path / "in", a=film(SeriesInstanceUID="1.2.3.4"), b=film(ramp() + 1, uid="1.2.9.9"))
+    table = tmp_path / "labels.csv"
+    table.write_text("uid,label\n1.2.3.4,x\n1.2.9.8,y\n")
+    manifest, codes, kept = ingest(root, labels=table, key="uid")
+    assert kept == ["a.dcm"]
+    assert manifest.records[0]["labels"] == {"x": 1}
+    assert codes.get("b.dcm") == "table/no-row"
 
 
 def test_images_that_may_have_text_are_counted(tmp_path: Path) -> None:

@@ -78,6 +78,9 @@ class Folder(Protocol):
     def source(self, name: str) -> Source:
         """Where the pixels of an input are."""
 
+    def uids(self) -> Mapping[str, tuple[str, str]]:
+        """SOP and Series Instance UID of every file that is DICOM; reads their headers."""
+
     def series(self) -> Mapping[str, Series]:
         """Inputs that are series, by name."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder, Refusal, Rows
 from medcli.cohorts.layouts.columns import find_column, kept_columns, optional_columns
-from medcli.cohorts.layouts.keys import Matching, match_keys, normalize_key
+from medcli.cohorts.layouts.keys import Matching, best_match, looks_like_uid, match_keys, normalize_key
 from medcli.cohorts.layouts.labels import LabelReader, read_labels
 from medcli.config import IngestConfig, Unmatched
 from medcli.errors import DataError
@@ -87,7 +87,22 @@ def _match(folder: Folder, rows: dict[str, list[list[str]]], masks: set[str]) ->
         by_file = match_keys(rows, files)
         if len(by_file.files) > len(matching.files):
             return files, by_file
+    if not matching.files and any(looks_like_uid(key) for key in rows):
+        return _match_uids(folder, rows, masks)
     return inputs, matching
+
+
+def _match_uids(
+    folder: Folder, rows: dict[str, list[list[str]]], masks: set[str]
+) -> tuple[list[str], Matching]:
+    """Inputs and rows that name them by Series or SOP Instance UID; the latter may be slices."""
+    uids, series = folder.uids(), folder.series()
+    inputs, files = ([path for path in paths if path not in masks] for paths in (folder.inputs, folder.files))
+    of_series = {path: uid for path, (_, uid) in uids.items()} | {path: s.uid for path, s in series.items()}
+    by_series = [(of_series[path], path) for path in inputs if path in of_series]
+    by_image = [(uids[path][0], path) for path in files if path in uids]
+    matching = best_match(rows, {"SOP Instance UID": by_image, "Series Instance UID": by_series})
+    return (files if matching.rule == "SOP Instance UID" else inputs), matching
 
 
 def _find_columns(config: IngestConfig, table: Rows) -> _Columns:
