@@ -15,6 +15,7 @@ from medcli.metrics.calibration_measures import (
 from medcli.metrics.classification import rates_at_threshold
 from medcli.metrics.discrimination import auc_quantity
 from medcli.metrics.ece import label_ece
+from medcli.metrics.group_accuracy import compare_accuracy
 from medcli.metrics.heterogeneity import (
     PERMUTED,
     cochran_q,
@@ -57,11 +58,12 @@ def compare_groups(
         codes: Group of each image as an index of `names`.
         names: Of the groups.
         listed: Groups that are shown and not compared, with the reason.
-        settings: Of the evaluation; patients are permuted as often as they are resampled, at most 1000 times.
+        settings: Of the evaluation; patients are permuted as often as resampled, at most 1000 times.
 
     Returns:
-        `groups` (`group`, `n`, `n_clusters`), `n_shared` (patients in several of the compared groups), and
-        `classes`, each with `groups`, `reference`, `gaps`, `heterogeneity`, `equalised_odds` and `worst`.
+        `groups` (`group`, `n`, `n_clusters`), `n_shared` (patients in several of the compared groups),
+        `classes`, each with `groups`, `reference`, `gaps`, `heterogeneity`, `equalised_odds` and `worst`, and
+        `calls` (`compare_accuracy`) where classes exclude each other, else None.
     """
     parts = [np.flatnonzero(codes == code) for code in range(len(names))]
     compared = [code for code, name in enumerate(names) if name not in listed]
@@ -78,6 +80,9 @@ def compare_groups(
             _one_class(scored, column, parts, names, listed=listed, settings=settings)
             for column in range(len(scored.classes))
         ],
+        "calls": compare_accuracy(scored, codes, names, listed=listed, settings=settings)
+        if scored.exclusive
+        else None,
     }
 
 
@@ -290,13 +295,13 @@ def _worst(
 def adjust_for_all(fields: list[dict[str, Any]]) -> None:
     """Write `p_holm` beside every p, in place, each measure and kind of test a family over all `fields`."""
     families: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for entry in (found for field in fields for found in field["classes"]):
+    for entry in (found for field in fields for found in (*field["classes"], field["calls"]) if found):
         for name, gaps in entry["gaps"].items():
             families.setdefault(("gap", name), []).extend(
                 g["gap"]["test"] for g in gaps if "test" in g["gap"]
             )
         for kind in ("heterogeneity", "worst"):
-            for name, found in entry[kind].items():
+            for name, found in entry.get(kind, {}).items():
                 families.setdefault((kind, name), []).append(found["test"])
     for tests in families.values():
         for test, p in zip(tests, holm([test["p"] for test in tests]), strict=True):

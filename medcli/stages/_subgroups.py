@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from medcli.cohorts.subgroups import Grouping, assign_groups, parse_subgroups
+from medcli.cohorts.subgroups import assign_groups, parse_subgroups
 from medcli.metrics.heterogeneity import FEWEST
 from medcli.metrics.patients import patient_codes
 from medcli.metrics.scored import Scored
 from medcli.metrics.settings import Settings
 from medcli.metrics.subgroups import FAMILY, PERMUTATIONS, adjust_for_all, compare_groups
-from medcli.stages._prediction_sets import set_measures
 from medcli.stages._scoring import scored_records
 from medcli.store.digests import derive_seed
 from medcli.store.predictions import Predictions
@@ -26,7 +25,6 @@ def subgroup_section(
     asked: Sequence[str],
     *,
     settings: Settings,
-    calibration: dict[str, Any] | None,
 ) -> dict[str, Any] | None:
     """What `--subgroup` asks for, as plain JSON values; None when it asks for nothing.
 
@@ -35,7 +33,6 @@ def subgroup_section(
         predictions: What they were made of: its records hold the fields.
         asked: Words of the option.
         settings: Of the evaluation.
-        calibration: Section of the manifest; of its prediction sets each group's coverage is told.
 
     Raises:
         UsageError: If a word does not follow the grammar.
@@ -46,14 +43,11 @@ def subgroup_section(
     scored, records = _in_order(scored, predictions)
     fields = []
     settings = replace(settings, seed=derive_seed(settings.seed, "subgroups"))
-    fitted = (calibration or {}).get("prediction_sets")
     for subgroups in parse_subgroups(asked):
         grouping = assign_groups(records, subgroups)
         found = compare_groups(
             scored, grouping.codes, grouping.names, listed=grouping.listed, settings=settings
         )
-        if fitted:
-            found["prediction_sets"] = _sets(fitted, scored, grouping, level=settings.level)
         fields.append({"field": subgroups.text, **found})
     adjust_for_all(fields)
     return {
@@ -62,16 +56,6 @@ def subgroup_section(
         "permutations": min(PERMUTATIONS, settings.resamples),
         "fields": fields,
     }
-
-
-def _sets(
-    fitted: dict[str, Any], scored: Scored, grouping: Grouping, *, level: float
-) -> list[dict[str, Any]]:
-    """Whether prediction sets keep their promise in each group too; they were fitted on all together."""
-    return [
-        {"group": name, **set_measures(fitted, scored.subset(grouping.codes == code), level=level)}
-        for code, name in enumerate(grouping.names)
-    ]
 
 
 def group_flags(section: dict[str, Any], *, level: float) -> list[str]:

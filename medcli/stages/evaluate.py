@@ -57,9 +57,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
         scored, thresholds = score(predictions, manifest)
     with progress.task("evaluate", 3) as step:
         # First, so that a word of --subgroup that is none is told before the long work.
-        groups = subgroup_section(
-            scored, predictions, config.subgroup, settings=settings, calibration=manifest.calibration
-        )
+        groups = subgroup_section(scored, predictions, config.subgroup, settings=settings)
         decisions = decision_section(scored, config.decision_range, level=config.level)
         section = _facts(scored, predictions, manifest=manifest, thresholds=thresholds, config=config)
         section |= summarize(scored, settings)

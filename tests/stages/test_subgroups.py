@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medcli.config import CalibrateConfig, CalibrationMethod, EvaluateConfig, Part
+from medcli.config import EvaluateConfig
 from medcli.errors import DataError, UsageError
-from medcli.stages import calibrate, evaluate
-from medcli.store.manifest import write_manifest
+from medcli.stages import evaluate
 
 ASKED = ("sex,age:0-40-60-120", "device,sex*age")
 
@@ -36,13 +35,12 @@ def table(path: Path, *, seed: int = 1, order: int | None = None, num_patients: 
     return path
 
 
-def evaluated(path: Path, asked: tuple[str, ...] = ASKED, *, calibration: Path | None = None) -> dict:
+def evaluated(path: Path, asked: tuple[str, ...] = ASKED) -> dict:
     config = EvaluateConfig(
         source=str(path),
         report=path.parent / "report",
         subgroup=asked,
         key_file=path.parent / "key",
-        calibration=calibration,
         resamples=100,
     )
     section = evaluate.run(config).evaluation
@@ -94,40 +92,6 @@ def test_a_planted_gap_is_among_the_flags(section: dict, tmp_path: Path) -> None
         "positive: sensitivity differs by sex",
     ]
     assert flags[1].endswith("(F)")
-
-
-def test_prediction_sets_are_counted_in_each_group(tmp_path: Path) -> None:
-    fitted = table(tmp_path / "val.csv", seed=5)
-    manifest = calibrate.run(
-        CalibrateConfig(
-            source=str(fitted),
-            part=Part.val,
-            coverage=0.8,
-            key_file=tmp_path / "key",
-            method=CalibrationMethod.none,
-        )
-    )
-    write_manifest(manifest, tmp_path / "calibration.json")
-    path = table(tmp_path / "scores.csv")
-    found = evaluated(path, ("sex",), calibration=tmp_path / "calibration.json")
-    women, men, unknown = found["subgroups"]["fields"][0]["prediction_sets"]
-    assert [item["group"] for item in (women, men, unknown)] == ["F", "M", "unknown"]
-    limits = manifest.calibration["prediction_sets"]
-    rows = [row for row in csv.DictReader(path.open()) if row["sex"] == "F"]
-    alone = tmp_path / "women"
-    alone.mkdir()
-    with (alone / "scores.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    direct = evaluated(alone / "scores.csv", (), calibration=tmp_path / "calibration.json")
-    for name in ("covered", "covered_positive", "covered_negative", "certain"):
-        value, wanted = women["classes"][0][name], direct["prediction_sets"]["classes"][0][name]
-        assert (value["n"], value["n_clusters"]) == (wanted["n"], wanted["n_clusters"])
-        assert [value["estimate"], *value["ci"]] == pytest.approx([wanted["estimate"], *wanted["ci"]])
-    assert women["coverage"] == limits["coverage"] == 0.8
-    page = (tmp_path / "report" / "report.html").read_text()
-    assert "Prediction sets by sex: how often they hold the truth, where 80 % were asked for." in page
 
 
 def test_words_that_are_none_are_refused(tmp_path: Path) -> None:

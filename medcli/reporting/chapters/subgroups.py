@@ -46,7 +46,7 @@ def _field(field: dict[str, Any], *, level: float) -> dict[str, Any]:
         "verdict": _verdict(len(tests), len(beyond), len({id(entry) for entry, *_ in tests})),
         "sentences": [_sentence(name, *test, level=level) for test in told],
         "classes": [_class(name, entry) for entry in field["classes"]],
-        "sets": [_set(name, item) for item in field.get("prediction_sets", ())],
+        "calls": field["calls"] and _calls(name, field["calls"]),
     }
 
 
@@ -110,12 +110,19 @@ def _class(field: str, entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _set(field: str, item: dict[str, Any]) -> dict[str, Any]:
-    """How often the prediction sets of a group hold the truth: of all its images, or of each label."""
-    covered = [{"class": entry["class"], "covered": entry["covered"]} for entry in item["classes"]]
-    if item["overall"]:
-        covered = [{"class": "all classes", "covered": item["overall"]["covered"]}, *covered]
-    return {"name": group_words(field, item["group"]), "coverage": item["coverage"], "covered": covered}
+def _calls(field: str, calls: dict[str, Any]) -> dict[str, Any]:
+    """Accuracy of the most likely class in each group, with its gap from the largest."""
+    gaps = {item["group"]: item["gap"] for item in calls["gaps"].get("accuracy", ())}
+    rows = [
+        {**group, "name": group_words(field, group["group"]), "gap": gaps.get(group["group"])}
+        for group in calls["groups"]
+    ]
+    reference = calls["reference"]
+    return {
+        "rows": rows,
+        "reference": None if reference is None else group_words(field, reference),
+        "heterogeneity": calls["heterogeneity"].get("accuracy"),
+    }
 
 
 def _figures(section: Section) -> dict[str, Drawing]:
@@ -132,6 +139,8 @@ def _tables(section: Section) -> dict[str, Rows]:
         for entry in field["classes"]:
             for group in entry["groups"]:
                 rows += [_row(field["field"], entry, group, measure) for measure in (*COMPARED, "ece")]
+        for group in (field["calls"] or {"groups": ()})["groups"]:
+            rows.append(_row(field["field"], {"class": "all classes", **field["calls"]}, group, "accuracy"))
     return {"subgroups": rows}
 
 
@@ -140,7 +149,7 @@ def _row(field: str, entry: dict[str, Any], group: dict[str, Any], measure: str)
     gaps = {item["group"]: item["gap"] for item in entry["gaps"].get(measure, ())}
     gap = gaps.get(group["group"], {})
     test = gap.get("test") or {}
-    worst = (entry["worst"].get(measure) or {}).get("test") or {}
+    worst = (entry.get("worst", {}).get(measure) or {}).get("test") or {}
     spread = (entry["heterogeneity"].get(measure) or {}).get("test") or {}
     return {
         "field": field,
@@ -151,7 +160,7 @@ def _row(field: str, entry: dict[str, Any], group: dict[str, Any], measure: str)
         **_edges("ci", value["ci"]),
         "n": value["n"],
         "n_clusters": value["n_clusters"],
-        "n_positive": group["n_positive"],
+        "n_positive": group.get("n_positive"),
         "tested": group["tested"],
         "reason": value["reason"] or group["reason"],
         "reference": entry["reference"] if gap else None,
