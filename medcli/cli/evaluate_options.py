@@ -27,7 +27,7 @@ Plan = Annotated[
     str, typer.Option(metavar="NAME=VALUE,...", help="Print how large a study must be, and stop")
 ]
 Readers = Annotated[
-    list[str], typer.Option(metavar="TABLE", help="What readers said: a table or folder; again for more")
+    list[str], typer.Option(metavar="TABLE", help="What readers said: tables, folders, or the word records")
 ]
 Panel = Annotated[
     list[str], typer.Option(metavar="READER", help="Who made the truth, or all; again for more")

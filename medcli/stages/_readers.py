@@ -26,6 +26,7 @@ from medcli.store.digests import derive_seed
 from medcli.store.predictions import Predictions
 
 ALL = "all"
+RECORDS = "records"
 FEW_READERS = 5
 
 
@@ -56,10 +57,14 @@ def readers_section(
         UsageError: If the panel names nobody, the margin is not above 0, or labels are missing.
         DataError: If no image that was read is judged.
     """
-    readings, digests = load_readings(
-        config.readers, key=config.key, patient=config.patient, labels=scored.classes
-    )
     rows = np.flatnonzero(counted_rows(predictions))
+    digests: list[str] = []
+    if config.readers == (RECORDS,):
+        readings = _of_records([predictions.records[row] for row in rows], scored.classes)
+    else:
+        readings, digests = load_readings(
+            config.readers, key=config.key, patient=config.patient, labels=scored.classes
+        )
     ids = [predictions.records[row]["id"] for row in rows]
     seats = _seat(readings, ids, scored.classes, key=load_key(config.key_file))
     panel = _panel(config.panel, seats.readers)
@@ -93,6 +98,29 @@ def readers_section(
             seed=seed,
         )
     return section, digests
+
+
+def _of_records(records: list[dict[str, Any]], classes: list[str]) -> Readings:
+    """What the records say that readers said, as ingest found it beside the images.
+
+    Raises:
+        DataError: If they say nothing of any class.
+    """
+    said = [
+        (name, record["id"], label, value)
+        for record in records
+        for name, labels in record.get("readers", {}).items()
+        for label, value in labels.items()
+        if label in classes
+    ]
+    if not said:
+        raise DataError("the records hold no reading of any class", hint="give --readers TABLE")
+    readers, ids, labels = (list(dict.fromkeys(item[k] for item in said)) for k in range(3))
+    places = [{name: place for place, name in enumerate(names)} for names in (readers, ids, labels)]
+    values = np.full((len(readers), len(ids), len(labels)), np.nan)
+    for *names, value in said:
+        values[tuple(place[name] for place, name in zip(places, names, strict=True))] = value
+    return Readings(readers, labels, ids, values, [], [""] * len(ids))
 
 
 def _seat(readings: Readings, ids: list[str], classes: list[str], *, key: bytes) -> _Seats:

@@ -309,6 +309,23 @@ def test_who_made_the_truth_is_compared_with_the_others(tmp_path, key):
         run(tmp_path, key, *sources, panel=("A", "B"))
 
 
+def test_readers_in_the_records_are_those_of_a_table(tmp_path, key):
+    truth, scores, calls = draw(n=120)
+    source, readers = tables(tmp_path, truth, scores, calls)
+    wanted = run(tmp_path, key, source, readers)
+    config = EvaluateConfig(source=source, key_file=key, readers=("records",))
+    predictions = open_predictions(load_source(source, config, part="test").predictions["test"])
+    scored = score(predictions, load_source(source, config, part="test"))[0]
+    with pytest.raises(DataError, match="the records hold no reading of any class"):
+        readers_section(config, predictions, scored)
+    for row, record in enumerate(predictions.records):
+        record["readers"] = {
+            name: {"positive": int(call[row]), "other": 1} for name, call in zip(NAMES, calls, strict=True)
+        }
+    found, digests = readers_section(config, predictions, scored)
+    assert (found, digests) == (wanted, [])
+
+
 def test_one_class_only_is_null_with_a_reason(tmp_path, key):
     _, scores, calls = draw(n=40)
     section = run(tmp_path, key, *tables(tmp_path, np.zeros(40, dtype=int), scores, calls))
