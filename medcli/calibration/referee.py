@@ -59,6 +59,9 @@ def judge_methods(
         quantities `log_loss` and `difference` from the best), and `reason` where nothing could be compared.
     """
     names = methods_for(exclusive=task.exclusive)
+    if not task.exclusive and len(task.classes) == 1:
+        # Without other labels to share with it is Platt scaling.
+        names.remove("bias-temperature")
     losses = np.array(
         [
             _losses(_out_of_fold(scores, targets, held, method=name, task=task), targets, task)

@@ -78,6 +78,31 @@ def test_few_positives_share_parameters():
     assert entry["few"] in entry["why"]
 
 
+def test_one_label_has_nothing_to_share():
+    scores, targets = sigmoid_sample(600, slope=2, shift=3, seed=15)
+    found = judge(scores[:, :1], targets[:, :1], exclusive=False)
+    assert list(found["comparison"][0]["candidates"]) == ["none", "temperature", "platt", "beta", "isotonic"]
+    assert found["method"] == "platt"
+
+
+def test_the_order_of_rows_changes_no_verdict():
+    for exclusive, (scores, targets) in (
+        (False, sigmoid_sample(400, slope=2, shift=1, seed=16)),
+        (True, softmax_sample(400, temperature=2, seed=16)),
+    ):
+        owner = np.arange(400) // 3
+        order = np.random.default_rng(0).permutation(400)
+        first = judge(scores, targets, exclusive=exclusive, clusters=owner)
+        # Patients have other numbers, too.
+        second = judge(scores[order], targets[order], exclusive=exclusive, clusters=(1_000 - owner)[order])
+        for one, other in zip(first["comparison"], second["comparison"], strict=True):
+            assert one["winner"] == other["winner"]
+            for name, candidate in one["candidates"].items():
+                wanted, got = candidate["log_loss"], other["candidates"][name]["log_loss"]
+                assert got["estimate"] == pytest.approx(wanted["estimate"], rel=1e-6)
+                assert got["se"] == pytest.approx(wanted["se"], rel=1e-6)
+
+
 def test_patients_are_never_on_both_sides_of_a_fit():
     """Twins of another patient would be known by heart: isotonic regression must not profit from them."""
     generator = np.random.default_rng(12)
