@@ -72,7 +72,7 @@ class Drawing:
     @property
     def columns(self) -> int:
         """Panels beside each other on a page or sheet; three where four would leave one or two alone."""
-        number, most = len(self.panels), max(1, round(11 / self.size[0]))
+        number, most = len(self.panels), max(1, min(4, round(11 / self.size[0])))
         return 3 if most == 4 and number in {5, 6, 9} else min(number, most)
 
 

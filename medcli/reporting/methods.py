@@ -149,22 +149,6 @@ METHODS = (
         "Guo C, Pleiss G, Sun Y, Weinberger KQ. ICML 2017:1321-1330.",
     ),
     Method(
-        "logistic recalibration",
-        "Intercept and slope of the calibration are those of a logistic regression of the outcomes on log "
-        "odds, with Wald's intervals.",
-        "Cox DR. Biometrika 1958;45:562-565; Van Calster B et al. BMC Medicine 2019;17:230.",
-    ),
-    Method(
-        "Wald, perfect calibration",
-        "",
-        "",
-    ),
-    Method(
-        "Spiegelhalter",
-        "Calibration in the mean square was tested by Spiegelhalter's z.",
-        "Spiegelhalter DJ. Statistics in Medicine 1986;5:421-433.",
-    ),
-    Method(
         "net benefit",
         "Net benefit was computed over a range of thresholds that was declared with the command.",
         "Vickers AJ, Elkin EB. Medical Decision Making 2006;26:565-574.",

@@ -99,6 +99,11 @@ def sample(evaluation: dict[str, Any]) -> str:
     return f"{images} of {count(evaluation['n_clusters'], evaluation['unit'])}{clustered}"
 
 
+def case(evaluation: dict[str, Any]) -> str:
+    """What one case is: a patient where each has one image, else an image."""
+    return evaluation["unit"] if evaluation["n_clusters"] == evaluation["n"] else "image"
+
+
 def of_hundred(quantity: dict[str, Any]) -> str:
     """A share as people count: `92 (80 to 97)`."""
     shown = f"{100 * quantity['estimate']:.0f}"
@@ -117,14 +122,14 @@ def threshold_origin(evaluation: dict[str, Any]) -> str:
     }[evaluation["thresholds"]["source"]]
 
 
-def class_sentence(entry: dict[str, Any]) -> str:
-    """What would happen to 100 images with the finding and 100 without it."""
+def class_sentence(entry: dict[str, Any], *, noun: str = "image") -> str:
+    """What would happen to 100 images (or patients) with the finding and 100 without it."""
     found, passed = entry["sensitivity"], entry["specificity"]
     if found["estimate"] is None and passed["estimate"] is None:
         return f"nothing can be said: {found['reason'].removeprefix('no threshold: ')}."
     if found["estimate"] is None:
-        return f"would falsely flag {_false_alarms(passed)} of 100 images without it; {found['reason']}."
-    first = f"would find {of_hundred(found)} of 100 images with it"
+        return f"would falsely flag {_false_alarms(passed)} of 100 {noun}s without it; {found['reason']}."
+    first = f"would find {of_hundred(found)} of 100 {noun}s with it"
     if passed["estimate"] is None:
         return f"{first}; false alarms are unknown: {passed['reason']}."
     return f"{first}, and falsely flag {_false_alarms(passed)} of 100 without it."

@@ -139,10 +139,10 @@ def _render(section: dict[str, Any], manifest: Manifest, *, step: Any) -> dict[s
 
 def _methods(section: dict[str, Any], manifest: Manifest) -> str:
     """The paragraph for a paper, and what reporting guidelines ask for beside it."""
-    from medcli.reporting.checklists import checklist_markdown
+    from medcli.reporting.checklists import answered_parts, checklist_markdown
     from medcli.reporting.methods import methods_markdown
 
-    parts = {"heatmaps"} if manifest.explanation else set()
+    parts = answered_parts({**section, "gallery": manifest.explanation})
     return f"{methods_markdown(section)}\n{checklist_markdown(parts)}"
 
 

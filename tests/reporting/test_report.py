@@ -15,10 +15,14 @@ import pytest
 from PIL import Image
 
 from medcli.config import CalibrateConfig, EvaluateConfig
+from medcli.reporting.chapters import policies as policies_chapter
+from medcli.reporting.chapters import requirements
 from medcli.reporting.csv_tables import COLUMNS, as_csv, quantities
 from medcli.reporting.drawings.reliability import draw_reliability
 from medcli.reporting.drawings.roc import draw_roc
 from medcli.reporting.figures import Drawing, render
+from medcli.reporting.measure_tables import measure_table
+from medcli.reporting.report import render_page
 from medcli.reporting.tables import evaluation_table, text_table
 from medcli.reporting.words import class_sentence, number, of_hundred, printable, rule_words, shorten
 from medcli.stages import calibrate, evaluate
@@ -121,7 +125,8 @@ def test_plain_words_come_first_and_agree_with_the_numbers(done):
     entry = manifest.evaluation["classes"][0]
     assert "In plain words" in text
     assert text.index("In plain words") < text.index("Telling classes apart", 400)
-    assert f"would find {of_hundred(entry['sensitivity'])} of 100 images with it" in text
+    one = "patient" if manifest.task_type == "multiclass" else "image"
+    assert f"would find {of_hundred(entry['sensitivity'])} of 100 {one}s with it" in text
     assert "At the threshold chosen on validation" in text
     assert f"160 images of {manifest.evaluation['n_clusters']} patients, clustered" in text or (
         manifest.task_type == "multiclass"
@@ -243,6 +248,44 @@ def test_control_characters_are_shown_and_not_sent():
     assert printable("a\x1b[2Jb\nc\u202ed") == "a\\x1b[2Jb\\x0ac\\u202ed"
     assert printable("Pleural Effusion é 肺") == "Pleural Effusion é 肺"
     assert shorten("abcdef", width=4) == "abc…"
+
+
+def test_gates_and_policies_have_chapters_of_their_own():
+    name = "=<i>a</i>"
+    auc = {**share(0.7, 0.6, 0.8), "method": "DeLong", "baseline": None, "flags": [], "n": 9, "n_clusters": 9}
+    gate = {
+        "gate": "auc>=0.8",
+        "measure": "auc",
+        "class": name,
+        "value": 0.7,
+        "is_met": False,
+        "reason": None,
+    }
+    policies = [{"policy": policy, "classes": [{"class": name, "auc": auc}]} for policy in ("ones", "zeros")]
+    document = {"level": 0.95, "unit": "patient", "requirements": [gate], "policies": policies}
+    files = render_page((requirements.CHAPTER, policies_chapter.CHAPTER), document, title="<b>", lead="a")
+    page = Page(files["report.html"].decode())
+    text = re.sub(r"\s+", " ", page.text)
+    assert page.open == []
+    assert "1 of 1 checks are not met." in text
+    assert "=<i>a</i> 0.700 no" in text
+    assert text.count("0.600 to 0.800") == 2
+    assert b"'=<i>a</i>,0.7" in files["tables/requirements.csv"]
+    without = render_page((requirements.CHAPTER,), {"level": 0.95}, title="a", lead="b")
+    assert set(without) == {"report.html", "tables/numbers.csv"}
+
+
+def test_a_table_of_measures_holds_what_is_there():
+    before, after = {"estimate": 0.2, "method": "m"}, {"estimate": 0.1, "method": "m"}
+    rows = [
+        ("a", {"ece": {"before": before, "after": after}, "auc": None}),
+        ("b", {"ece": {"before": before, "after": None}}),
+        ("c", {}),
+    ]
+    table = measure_table(rows, ("auc", "ece", "mcc"), caption="all")
+    assert table["columns"] == ["ECE"]
+    assert table["rows"] == [("a", [after]), ("b", [before]), ("c", [None])]
+    assert measure_table(rows, ("mcc",), caption="none") is None
 
 
 def test_report_of_a_manifest_that_was_read_again(done, tmp_path):

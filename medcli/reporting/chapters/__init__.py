@@ -39,9 +39,11 @@ from medcli.reporting.chapters import (
     history,
     methods,
     numbers,
+    policies,
     prediction_sets,
     probabilities,
     readers,
+    requirements,
     subgroups,
     summary,
     thresholds,
@@ -49,6 +51,7 @@ from medcli.reporting.chapters import (
 
 CHAPTERS = (
     summary.CHAPTER,
+    requirements.CHAPTER,
     discrimination.CHAPTER,
     thresholds.CHAPTER,
     calibration.CHAPTER,
@@ -56,6 +59,7 @@ CHAPTERS = (
     decisions.CHAPTER,
     prediction_sets.CHAPTER,
     subgroups.CHAPTER,
+    policies.CHAPTER,
     errors.CHAPTER,
     readers.CHAPTER,
     heatmaps.CHAPTER,

@@ -1,18 +1,25 @@
-"""Every number with its method."""
+"""How every number was made, and all numbers of each class."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from medcli.reporting.chapter import Chapter, Section
+from medcli.reporting.chapter import Chapter, Rows, Section
 from medcli.reporting.csv_tables import quantities
+
+ELSEWHERE = ("subgroups", "readers", "decision_curves", "policies", "calibration")
+"""Parts of the section with tables of their own; here they would be thousands of rows."""
 
 
 def _words(section: Section) -> dict[str, Any]:
-    # Groups have tables of their own; here they would be thousands of rows.
-    rest = {name: value for name, value in section.items() if name != "subgroups"}
-    rows = [{"of": of, "label": label, "quantity": value} for of, label, value in quantities(rest)]
-    return {"numbers": rows}
+    rest = {name: value for name, value in section.items() if name not in ELSEWHERE}
+    methods: dict[str, set[str]] = {}
+    groups: dict[str, Rows] = {}
+    for of, label, value in quantities(rest):
+        methods.setdefault(label, set()).add(value["method"].partition(" (effective n")[0])
+        groups.setdefault(of, []).append({"label": label, "quantity": value})
+    told = [(label, "; ".join(sorted(filter(None, found)))) for label, found in methods.items()]
+    return {"methods": told, "groups": groups}
 
 
 CHAPTER = Chapter("numbers", "Every number, with its method", "classes", words=_words)

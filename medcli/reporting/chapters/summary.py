@@ -10,7 +10,10 @@ from medcli.reporting.chapter import Chapter, Section
 
 def _words(section: Section) -> dict[str, Any]:
     per_class = [
-        {"class": words.printable(entry["class"]), "text": words.class_sentence(entry)}
+        {
+            "class": words.printable(entry["class"]),
+            "text": words.class_sentence(entry, noun=words.case(section)),
+        }
         for entry in section["classes"]
     ]
     return {
