@@ -214,9 +214,8 @@ def auc_interval(components: RocComponents, *, level: float) -> tuple[Interval, 
     if variance is not None and is_regular and components.fewest >= FEW:
         return logit_interval(components.auc, math.sqrt(variance), level=level), "DeLong, logit scale"
     positives, negatives = float(components.num_positive), float(components.num_negative)
-    if variance is not None and is_regular and is_clustered and components.image_variance:
-        design_effect = max(1.0, variance / components.image_variance)
-        positives, negatives = positives / design_effect, negatives / design_effect
+    if is_regular and is_clustered:
+        positives, negatives = (size / components.design_effect for size in (positives, negatives))
     if not is_regular:
         positives, negatives = float(components.positive_clusters), float(components.negative_clusters)
     return newcombe_auc(components.auc, positives, negatives, level=level), "Newcombe method 5"

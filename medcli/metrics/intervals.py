@@ -13,6 +13,8 @@ from medcli.quantity import Quantity, quantity, undefined
 Interval = tuple[float, float]
 # Below this many patients variances are too uncertain for intervals that take them as known.
 FEW = 30
+# And below this many design effects are.
+FEW_CLUSTERS = 50
 
 
 def normal_quantile(level: float) -> float:
@@ -47,7 +49,7 @@ def effective_size(successes: np.ndarray, clusters: np.ndarray) -> float:
     """How many independent images carry as much about a proportion as these images of fewer patients.
 
     The number of images over the design effect (Rao & Scott, Biometrics 1992), which is taken as at least
-    1, and with fewer than 30 patients a standard error larger than it is found (`cautious`). When all images
+    1, and with fewer than 50 patients a standard error larger than it is found (`cautious`). When all images
     agree, or are of one patient, the design effect is unknown; each patient then counts once.
     """
     size, share = len(successes), float(np.mean(successes))
@@ -72,10 +74,11 @@ def cautious(design_effect: float, counts: np.ndarray) -> float:
         design_effect: As estimated.
         counts: Images of each patient.
     """
-    if len(counts) >= FEW:
+    if len(counts) >= FEW_CLUSTERS:
         return design_effect
     most = float(np.sum(counts.astype(float) ** 2) / np.sum(counts))
-    return max(design_effect, min(most, design_effect * (1 + math.sqrt(2 / (len(counts) - 1)))))
+    error = math.sqrt(2 / (len(counts) - 1)) if len(counts) > 1 else math.inf
+    return max(design_effect, min(most, design_effect * (1 + error)))
 
 
 def proportion(

@@ -105,7 +105,7 @@ class RocComponents:
 
     `positive_parts` and `negative_parts` [clusters] are the sums, over a patient's positive and
     negative images, of (placement - AUC), divided by the number of positives and negatives.
-    `image_variance` is DeLong's variance if every image were a patient of its own, or None.
+    `image_parts` is the sum of squares of the same quotients of single images.
     """
 
     auc: float
@@ -116,7 +116,13 @@ class RocComponents:
     positive_clusters: int
     negative_clusters: int
     clusters: int
-    image_variance: float | None
+    image_parts: float
+
+    @property
+    def design_effect(self) -> float:
+        """How many times larger the variance is than if every image were a patient of its own, at least 1."""
+        parts = self.positive_parts + self.negative_parts
+        return max(1.0, float(parts @ parts) / self.image_parts) if self.image_parts > 0 else 1.0
 
     @property
     def has_variance(self) -> bool:
@@ -159,7 +165,8 @@ def roc_components(
         positive_clusters=int(has_positive.sum()),
         negative_clusters=int(has_negative.sum()),
         clusters=int((has_positive | has_negative).sum()),
-        image_variance=_variance_of_images(above, below),
+        image_parts=float(above @ above) / placed.num_positive**2
+        + float(below @ below) / placed.num_negative**2,
     )
 
 
@@ -195,13 +202,6 @@ def check_scores(scores: np.ndarray) -> None:
         raise DataError(
             f"{int(missing.sum())} scores are NaN, the first is number {int(missing.argmax()) + 1}"
         )
-
-
-def _variance_of_images(above: np.ndarray, below: np.ndarray) -> float | None:
-    if min(len(above), len(below)) < 2:
-        return None
-    positive = np.dot(above, above) / (len(above) * (len(above) - 1))
-    return float(positive + np.dot(below, below) / (len(below) * (len(below) - 1)))
 
 
 def _factor(first: int, second: int) -> float:

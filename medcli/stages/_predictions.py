@@ -103,6 +103,17 @@ def open_predictions(ref: Reference, *, policy: LabelPolicy = LabelPolicy.stored
     return predictions if policy is LabelPolicy.stored else under_policy(predictions, policy)
 
 
+def by_id(predictions: Predictions) -> Predictions:
+    """The same rows in the order of their ids, so that what is drawn does not depend on how they came."""
+    order = sorted(range(len(predictions.records)), key=lambda row: predictions.records[row]["id"])
+    return Predictions(
+        predictions.scores[order],
+        predictions.targets[order],
+        [predictions.records[row] for row in order],
+        predictions.header,
+    )
+
+
 def under_policy(predictions: Predictions, policy: LabelPolicy) -> Predictions:
     """The same scores with targets made anew from the labels of the records.
 

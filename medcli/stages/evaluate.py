@@ -20,7 +20,7 @@ from medcli.progress import SILENT, Progress
 from medcli.stages._decisions import decision_section
 from medcli.stages._policies import moved_by_policy, sweep_policies
 from medcli.stages._prediction_sets import sets_section
-from medcli.stages._predictions import load_source, open_predictions, predictions_of
+from medcli.stages._predictions import by_id, load_source, open_predictions, predictions_of
 from medcli.stages._readers import readers_section
 from medcli.stages._scoring import score, scored_records
 from medcli.stages._settings import measure_settings
@@ -50,7 +50,8 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
     prepare_folder(config.report)
     check_creatable(config.output)
     is_sweep = config.label_policy is LabelPolicy.sweep
-    predictions = open_predictions(ref, policy=LabelPolicy.stored if is_sweep else config.label_policy)
+    policy = LabelPolicy.stored if is_sweep else config.label_policy
+    predictions = by_id(open_predictions(ref, policy=policy))
     check_labels(gates, predictions.classes)
     settings = measure_settings(config, classes=predictions.classes, part=predictions.part)
     with at(display(Path(ref["path"]))):

@@ -137,13 +137,15 @@ def coverage(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=500)
+    parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--positives", type=int, nargs="*", default=[10, 30, 300])
     parser.add_argument("--designs", nargs="*", default=list(DESIGNS))
     options = parser.parse_args()
     for design in options.designs:
         for positives in options.positives:
             for clustered in (False, True):
-                for row in coverage(design, positives, clustered=clustered, studies=options.studies):
+                counts = {"studies": options.studies, "resamples": options.resamples}
+                for row in coverage(design, positives, clustered=clustered, **counts):
                     place = {"design": design, "positives": positives, "clustered": clustered}
                     print(json.dumps({**place, **row}), flush=True)
 

@@ -42,8 +42,8 @@ def test_effective_size_worked_by_hand():
     # Few patients: a standard error more, 1 + sqrt(2 / (2 - 1)).
     few = effective_size(np.array([1, 1, 1, 0, 1, 0, 0, 0.0]), np.repeat([0, 1], 4))
     assert few == pytest.approx(8 / (1 + np.sqrt(2)))
-    many = effective_size(np.tile([1, 1, 1, 0, 1, 0, 0, 0.0], 15), np.repeat(np.arange(30), 4))
-    assert many == 120
+    many = effective_size(np.tile([1, 1, 1, 0, 1, 0, 0, 0.0], 25), np.repeat(np.arange(50), 4))
+    assert many == 200
     # All of one, none of the other: deviations 2 and -2, design effect 4, two patients' worth.
     assert effective_size(np.array([1, 1, 1, 1, 0, 0, 0, 0.0]), np.repeat([0, 1], 4)) == 2
     # All alike: as many as patients.
