@@ -238,4 +238,5 @@ def _tell(progress: Progress, work: Records, cohort: Cohort, folder: InputFolder
     if any(entry["code"] in {"table/no-file", "table/no-row"} for entry in work.rejected):
         progress.note("--unmatched skip leaves out rows without a file and files without a row")
     if not any("patient" in record or "group" in record for record in work.records):
-        progress.note("no patients are known; split will ask for them (--patient COLUMN declares them)")
+        hint = " (--patient COLUMN declares them)" if folder.given else ""
+        progress.note(f"no patients are known; split will ask for them{hint}")

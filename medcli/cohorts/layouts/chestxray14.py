@@ -6,6 +6,7 @@ in/
   train_val_list.txt         official parts, when there
   test_list.txt
   BBox_List_2017.csv         truth regions, when there
+  four_findings_expert_labels_test_labels.csv     what a panel of readers agreed on
 
 Reference: Wang et al., ChestX-ray8, CVPR 2017; the 14 findings are text-mined from reports.
 """
@@ -23,6 +24,8 @@ from medcli.cohorts.layouts.published import (
     chosen_classes,
     column_of,
     find,
+    find_all,
+    one_of_each,
     rows_by_key,
     settle_unmatched,
 )
@@ -33,10 +36,16 @@ FINDINGS = (
     *("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", "Emphysema", "Fibrosis"),
     *("Hernia", "Infiltration", "Mass", "Nodule", "Pleural_Thickening", "Pneumonia", "Pneumothorax"),
 )
+PANEL = "adjudicated"
+PANEL_FINDINGS = ("Fracture", "Pneumothorax", "Airspace opacity", "Nodule or mass")
+"""What three radiologists agreed on for some films (Majkowska et al., Radiology 2020); not the 14 labels."""
+
 FRAME = (1024, 1024)  # boxes are in pixels of the published films, whatever size those at hand have
 _TABLE = r"Data_Entry_2017[^/]*\.csv(\.gz)?"
 _BOXES = r"BBox_List_2017[^/]*\.csv(\.gz)?"
 _LISTS = {"train": r"train_val_list[^/]*\.txt", "test": r"test_list[^/]*\.txt"}
+_ADJUDICATED = r"(google2019_nih-chest-xray-labels|four_findings_expert_labels)[^/]*\.csv(\.gz)?"
+_SAID = {"YES": 1.0, "NO": 0.0}
 _NONE = "No Finding"
 _OLD_NAMES = {"Infiltrate": "Infiltration"}  # the list of boxes uses another word than the labels
 
@@ -47,7 +56,7 @@ def detect(folder: Folder) -> str:
 
 
 def read(folder: Folder, config: IngestConfig) -> Cohort:
-    """A record a film: 14 findings, patient, age, sex, view; official parts and boxes when they are there.
+    """A record a film: 14 findings, patient, age, sex, view; official parts, boxes and panel when there.
 
     A film whose findings are `No Finding` has 0 in all 14. `train_val` becomes train: `split --official`
     takes the validation part from it.
@@ -59,9 +68,13 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
     classes = chosen_classes(config, FINDINGS)
     cohort = Cohort(make_task(Task.multilabel, classes, source="the layout"), [], columns=table.columns)
     columns, kept = _columns(table), kept_columns(table, config)
-    facts: dict[str, dict[str, Any]] = {"part": _official_parts(folder), "boxes": _boxes(folder, classes)}
+    facts: dict[str, dict[str, Any]] = {
+        "part": _official_parts(folder),
+        "boxes": _boxes(folder, classes),
+        "readers": _adjudicated(folder),
+    }
     rows = rows_by_key(table, columns["name"], cohort)
-    files = by_file_name(folder, suffixes=(".png", ".jpg", ".jpeg", ".dcm"))
+    files = one_of_each(by_file_name(folder, suffixes=(".png", ".jpg", ".jpeg", ".dcm")), cohort)
     for name, row in rows.items():
         paths = [name] if config.labels_only else files.get(name, [])
         labels = _labels(row[columns["findings"]], classes)
@@ -112,6 +125,7 @@ def _entry(
         identities={"patient": row[columns["patient"]]},
         fields=fields,
         boxes=facts["boxes"].get(name, []),
+        readers=facts["readers"].get(name, {}),
     )
 
 
@@ -121,6 +135,22 @@ def _official_parts(folder: Folder) -> dict[str, str]:
         if name := find(folder, pattern):
             parts |= dict.fromkeys(folder.content(name).decode("ascii", "replace").split(), part)
     return parts
+
+
+def _adjudicated(folder: Folder) -> dict[str, dict[str, dict[str, float]]]:
+    """File name to what the panel of readers said of four findings, where its tables are there."""
+    said: dict[str, dict[str, dict[str, float]]] = {}
+    for name in find_all(folder, _ADJUDICATED):
+        table = folder.table(name)
+        image = column_of(table, "Image Index", "Image ID")
+        columns = [(finding, column_of(table, finding)) for finding in PANEL_FINDINGS]
+        for row in table.rows:
+            if len(row) >= len(table.columns):
+                known = {finding: row[column].upper() for finding, column in columns}
+                said[row[image]] = {
+                    PANEL: {finding: _SAID[cell] for finding, cell in known.items() if cell in _SAID}
+                }
+    return said
 
 
 def _boxes(folder: Folder, classes: list[str]) -> dict[str, list[dict[str, Any]]]:

@@ -24,6 +24,7 @@ from medcli.cohorts.layouts.published import (
     chosen_classes,
     column_of,
     find,
+    one_of_each,
     rows_by_key,
     settle_unmatched,
 )
@@ -60,7 +61,7 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
     """
     classes = chosen_classes(config, OBSERVATIONS)
     cohort = Cohort(make_task(Task.multilabel, classes, source="the layout"), [])
-    films = _films(folder)
+    films = one_of_each(_films(folder), cohort)
     tables = [(part, find(folder, pattern)) for part, pattern in _BY_VIEW.items()]
     studies = find(folder, _BY_STUDY)
     if not studies and not any(name for _, name in tables):

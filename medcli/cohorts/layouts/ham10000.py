@@ -20,6 +20,7 @@ from medcli.cohorts.layouts.published import (
     chosen_classes,
     column_of,
     find,
+    one_of_each,
     rows_by_key,
     settle_unmatched,
 )
@@ -68,6 +69,7 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
     files: dict[str, list[str]] = {}
     for path in folder.inputs:
         files.setdefault(stem(path), []).append(path)
+    files = one_of_each(files, cohort)
     for name, entry in rows.items():
         for path in [name] if config.labels_only else files.get(name, []):
             if entry:

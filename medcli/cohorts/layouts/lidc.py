@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder, Refusal, Series, make_task
@@ -48,6 +49,7 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
     series = {} if config.labels_only else {item.uid: (name, item) for name, item in folder.series().items()}
     patients = _patients(folder)
     counts: Counter[str] = Counter()
+    uids: set[str] = set()
     for name in names:
         message = _message(folder, name, cohort)
         if message is None:
@@ -58,11 +60,14 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
             continue
         counts["small"] += message.num_small
         counts["others"] += message.num_others
+        uids.add(message.series)
         found = series.get(message.series)
         if found is None and not config.labels_only:
             _settle_without_images(cohort, name, config)
             continue
         _add_nodules(cohort, name, message, found, patient=patients.get(message.series, ""), folder=folder)
+    if not config.labels_only:
+        _settle_unread(cohort, series, folder, read=uids, config=config)
     cohort.notes.append(
         f"not recorded: {counts[FILM]} messages about chest films, {counts['small']} marks of nodules below "
         f"3 mm, {counts['others']} marks of other things"
@@ -83,6 +88,27 @@ def _settle_without_images(cohort: Cohort, name: str, config: IngestConfig) -> N
         cohort.num_skipped += 1
     else:
         cohort.refusals.append(Refusal(name, "table/no-file", "the series that it reads is not there"))
+
+
+def _settle_unread(
+    cohort: Cohort,
+    series: Mapping[str, tuple[str, Series]],
+    folder: Folder,
+    *,
+    read: set[str],
+    config: IngestConfig,
+) -> None:
+    """Account for series without a message, and for images that are no series (chest films)."""
+    unread = sorted(name for uid, (name, _) in series.items() if uid not in read)
+    num_others = len(folder.inputs) - len(series)
+    cohort.num_skipped += num_others
+    if num_others:
+        cohort.notes.append(f"{num_others} files that are no CT series are left out")
+    if config.unmatched is Unmatched.skip:
+        cohort.num_skipped += len(unread)
+    else:
+        reason = "no reading message is about the series"
+        cohort.refusals += [Refusal(name, "table/no-row", reason) for name in unread]
 
 
 def _patients(folder: Folder) -> dict[str, str]:

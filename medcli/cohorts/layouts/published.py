@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
@@ -14,9 +15,14 @@ from medcli.errors import DataError, UsageError
 
 def find(folder: Folder, pattern: str) -> str:
     """The first of `others`, by depth and then by name, whose file name is of the pattern; or nothing."""
+    return next(iter(find_all(folder, pattern)), "")
+
+
+def find_all(folder: Folder, pattern: str) -> list[str]:
+    """All of `others` whose file name is of the pattern, by depth and then by name."""
     expression = re.compile(pattern)
     found = [name for name in folder.others if expression.fullmatch(posixpath.basename(name))]
-    return min(found, key=lambda name: (name.count("/"), name), default="")
+    return sorted(found, key=lambda name: (name.count("/"), name))
 
 
 def absent(what: str, *, layout: str) -> NoReturn:
@@ -82,6 +88,21 @@ def by_file_name(folder: Folder, *, suffixes: Iterable[str]) -> dict[str, list[s
         if path.lower().endswith(wanted):
             found.setdefault(posixpath.basename(path), []).append(path)
     return found
+
+
+def one_of_each(files: dict[str, list[str]], cohort: Cohort) -> dict[str, list[str]]:
+    """For each name one file: of several (such as films in two sizes) that of the folder with most files."""
+    sizes = Counter(posixpath.dirname(path) for paths in files.values() for path in paths)
+    chosen = {
+        name: min(paths, key=lambda path: (-sizes[posixpath.dirname(path)], path))
+        for name, paths in files.items()
+    }
+    if num_left := sum(len(paths) - 1 for paths in files.values()):
+        cohort.num_skipped += num_left
+        cohort.notes.append(
+            f"{num_left} files are left out: their images are also in a folder with more files"
+        )
+    return {name: [path] for name, path in chosen.items()}
 
 
 def settle_unmatched(
