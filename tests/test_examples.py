@@ -40,7 +40,7 @@ medcli synth -q --kind derm --patients 12 --size 64 lesions-source
 mkdir -p folders/mole folders/other
 find lesions-source/images -name '*.png' | sort | awk '{ print (NR % 2 ? "mole" : "other"), $0 }' |
   while read -r class file; do cp "$file" folders/$class/; done
-medcli synth -q --kind ct --patients 2 --size 64 ct
+medcli synth -q --kind ct --patients 3 --size 64 ct
 sed '1s/$/,part/; 2,$s/$/,train/' phantoms/labels.csv > parts.csv
 medcli ingest -q --labels parts.csv phantoms/ -o official.json
 medcli synth -q --kind mri --patients 2 --size 64 mr

@@ -18,7 +18,8 @@ EXAMPLES = [
     ("a recipe to start from, with reasons", "medcli preprocess --plan cohort.json out.h5 > recipe.toml"),
     (
         "scaled as the training part is, like CT in nnU-Net",
-        "medcli split cohort.json | medcli preprocess --normalize train - out.h5 > shards.json",
+        "medcli ingest --labels ct/labels.csv ct/ | medcli split - "
+        "| medcli preprocess --normalize train - ct.h5 > ct.json",
     ),
     (
         "another site, by the recipe of a model",
