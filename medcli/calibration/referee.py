@@ -58,6 +58,7 @@ def judge_methods(
         classes, with `class`, `n`, `winner`, `best`, `why`, `keeps`, `few`, `candidates` (by method the
         quantities `log_loss` and `difference` from the best), and `reason` where nothing could be compared.
     """
+    raw = to_probabilities(scores, kind=task.kind, exclusive=task.exclusive)
     names = methods_for(exclusive=task.exclusive)
     if not task.exclusive and len(task.classes) == 1:
         # Without other labels to share with it is Platt scaling.
@@ -68,7 +69,6 @@ def judge_methods(
             for name in names
         ]
     )
-    raw = to_probabilities(scores, kind=task.kind, exclusive=task.exclusive)
     fitted = {name: fit(scores, targets, method=name, **task._asdict()) for name in names}
     if task.exclusive:
         entry = _verdict(losses[:, :, 0], targets, raw, clusters, fitted, exclusive=True, level=level)

@@ -51,7 +51,8 @@ def _refuse_ranks(values: np.ndarray, *, kind: str) -> None:
         )
     outside = values[(values < 0) | (values > 1)]
     if len(outside):
+        furthest = float(outside[np.abs(outside - 0.5).argmax()])
         raise DataError(
-            f"{len(outside)} probabilities are outside [0, 1], the first is {outside[0]:.6g}",
+            f"{len(outside)} probabilities are outside [0, 1], the furthest is {furthest:.6g}",
             hint="declare them as logit or rank",
         )

@@ -9,7 +9,9 @@ from scipy.special import expit, softmax
 from medcli.calibration.calibrator import apply, fit
 from medcli.calibration.folds import patient_folds
 from medcli.calibration.referee import Task, cross_fitted, judge_methods
+from medcli.errors import DataError
 from tests.metrics import chexpert
+from tests.metrics.oracles import numbers, table
 
 
 def judge(scores, targets, *, exclusive, classes=None, clusters=None, kind="logit", seed=1):
@@ -149,6 +151,26 @@ def test_one_patient_cannot_be_judged():
     )
     assert found["comparison"][0]["reason"] == "one patient cannot be judged on another"
     assert found["method"] == "none"
+
+
+def test_labels_with_unknowns_are_fitted_on_what_is_known():
+    data = table("21_multilabel_nan")
+    names = [name.removeprefix("prob_") for name in data if name.startswith("prob_")]
+    targets = np.stack([numbers(data[name]) for name in names], axis=1)
+    scores = np.stack([numbers(data[f"prob_{name}"]) for name in names], axis=1)
+    found = judge(scores, targets, exclusive=False, kind="probability", classes=names)
+    reasons = {entry["class"]: entry["reason"] for entry in found["comparison"] if entry["reason"]}
+    assert reasons == {"Hernia": "no positive case to fit on", "Fracture": "no negative case to fit on"}
+    assert [entry["n"] for entry in found["comparison"]] == [133, 132, 132, 138, 1]
+    assert [found["parameters"][column]["method"] for column in (3, 4)] == ["none", "none"]
+    kept = apply(scores, kind="probability", exclusive=False, method="auto", parameters=found["parameters"])
+    assert (kept[:, 3:] == scores[:, 3:]).all()
+
+
+def test_scores_outside_the_unit_interval_are_refused_with_the_worst():
+    scores, targets = chexpert.scores("ngango2"), chexpert.truth()
+    with pytest.raises(DataError, match=r"the furthest is 2\.81037"):
+        judge(scores, targets, exclusive=False, kind="probability", classes=chexpert.COMPETITION)
 
 
 def test_temperature_does_not_win_on_sigmoid_heads_of_chexpert():
