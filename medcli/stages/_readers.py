@@ -21,12 +21,13 @@ from medcli.metrics.reader_summary import compare_with_readers
 from medcli.metrics.scored import Scored
 from medcli.stages._key import load_key
 from medcli.stages._reader_tables import load_readings
-from medcli.stages._scoring import counted_rows
+from medcli.stages._scoring import scored_records
 from medcli.store.digests import derive_seed
 from medcli.store.predictions import Predictions
 
 ALL = "all"
 RECORDS = "records"
+_READINGS = "readings are 1 and 0, or ratings; names of classes only where classes exclude each other"
 FEW_READERS = 5
 
 
@@ -48,24 +49,42 @@ class _Seats:
     categories: np.ndarray | None = None
 
 
+def check_options(config: EvaluateConfig) -> None:
+    """Refuse what only makes sense with readers, and a margin that is none, before any work.
+
+    Raises:
+        UsageError: If an option has no --readers beside it, or the margin is not above 0.
+    """
+    alone = {"--panel": config.panel, "--positive-from": config.positive_from, "--margin": config.margin}
+    for option, value in alone.items():
+        if not config.readers and value not in (None, ()):
+            raise UsageError(f"{option} goes with --readers", hint="give --readers TABLE")
+    if config.margin is not None and not config.margin > 0:
+        raise UsageError(f"the margin is {config.margin:g}, it must be above 0")
+
+
 def readers_section(
     config: EvaluateConfig, predictions: Predictions, scored: Scored
-) -> tuple[dict[str, Any], list[str]]:
-    """Each reader and the mean reader against the model, and how readers agree; digests of their tables.
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """Each reader and the mean reader against the model, and how readers agree; their tables for the history.
+
+    Nothing without --readers.
 
     Raises:
         UsageError: If the panel names nobody, the margin is not above 0, or labels are missing.
         DataError: If no image that was read is judged.
     """
-    rows = np.flatnonzero(counted_rows(predictions))
+    if not config.readers:
+        return {}, []
+    records = scored_records(predictions)
     digests: list[str] = []
     if config.readers == (RECORDS,):
-        readings = _of_records([predictions.records[row] for row in rows], scored.classes)
+        readings = _of_records(records, scored.classes)
     else:
         readings, digests = load_readings(
             config.readers, key=config.key, patient=config.patient, labels=scored.classes
         )
-    ids = [predictions.records[row]["id"] for row in rows]
+    ids = [record["id"] for record in records]
     seats = _seat(readings, ids, scored.classes, key=load_key(config.key_file))
     panel = _panel(config.panel, seats.readers)
     seed = derive_seed("medcli evaluate", "readers", predictions.part)
@@ -97,7 +116,7 @@ def readers_section(
             level=config.level,
             seed=seed,
         )
-    return section, digests
+    return section, [("readers", digest) for digest in digests]
 
 
 def _of_records(records: list[dict[str, Any]], classes: list[str]) -> Readings:
@@ -172,9 +191,15 @@ def _class_of(label: str, classes: list[str]) -> int:
 
 def _as_classes(said: np.ndarray, categories: list[str], classes: list[str]) -> np.ndarray:
     """Positions in `categories` as positions in `classes`."""
+    if len(classes) == 1:
+        raise DataError(
+            f"a reading is {categories[-1]!r}, which is no number", where="tables of readers", hint=_READINGS
+        )
     if unknown := [name for name in categories if name not in classes]:
         raise DataError(
-            f"readers say {unknown[0]!r}, which is none of the classes", where="tables of readers"
+            f"readers say {unknown[0]!r}, which is none of the classes",
+            where="tables of readers",
+            hint=f"classes are {', '.join(classes[:8])}",
         )
     positions = np.array([classes.index(name) for name in categories], dtype=float)
     known = ~np.isnan(said)

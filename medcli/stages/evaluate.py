@@ -21,6 +21,7 @@ from medcli.stages._decisions import decision_section
 from medcli.stages._policies import moved_by_policy, sweep_policies
 from medcli.stages._prediction_sets import sets_section
 from medcli.stages._predictions import by_id, load_source, open_predictions, predictions_of
+from medcli.stages._readers import check_options as check_reader_options
 from medcli.stages._readers import readers_section
 from medcli.stages._scoring import score, scored_records
 from medcli.stages._settings import measure_settings
@@ -43,6 +44,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
         DataError: If the part has no predictions, or the calibration belongs to other classes or models.
     """
     gates = [parse_gate(text) for text in config.require]
+    check_reader_options(config)
     manifest = load_source(config.source, config, part=config.part.value)
     if config.calibration is not None:
         manifest.calibration = load(str(config.calibration)).require("calibration", made_by="calibrate")
@@ -57,7 +59,8 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
     with at(display(Path(ref["path"]))):
         scored, thresholds = score(predictions, manifest)
     with progress.task("evaluate", 3) as step:
-        # First, so that a word of --subgroup that is none is told before the long work.
+        # First, so that what is wrong with --subgroup and --readers is told before the long work.
+        readers, reader_inputs = readers_section(config, predictions, scored)
         groups = subgroup_section(scored, predictions, config.subgroup, settings=settings)
         decisions = decision_section(scored, config.decision_range, level=config.level)
         section = _facts(scored, predictions, manifest=manifest, thresholds=thresholds, config=config)
@@ -75,14 +78,13 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
         if groups:
             section["subgroups"] = groups
             section["flags"] += group_flags(groups, level=config.level)
+        if readers:
+            section["readers"] = readers
+            section["flags"] += readers["flags"]
         if decisions:
             section["decision_curves"] = decisions
         step(1, note="numbers")
-        inputs = [("predictions", ref["sha256"])]
-        if config.readers:
-            section["readers"], digests = readers_section(config, predictions, scored)
-            section["flags"] += section["readers"]["flags"]
-            inputs += [("readers", digest) for digest in digests]
+        inputs = [("predictions", ref["sha256"]), *reader_inputs]
         if thresholds["source"] == "val":
             inputs.append(("val predictions", manifest.predictions["val"]["sha256"]))
         section["predictions"] = ref["sha256"]

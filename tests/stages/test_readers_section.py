@@ -206,6 +206,15 @@ def test_a_margin_is_needed_for_equivalence_and_must_be_above_zero(tmp_path, key
     assert {"equivalent", "non-inferior"} <= set(wide["claims"])
     with pytest.raises(UsageError, match="the margin is 0"):
         run(tmp_path, key, *sources, margin=0.0)
+    for option in (
+        {"margin": 0.1},
+        {"panel": ("A",)},
+        {"positive_from": 2.0},
+        {"margin": -1, "readers": sources[1:]},
+    ):
+        with pytest.raises(UsageError, match=r"goes with --readers|it must be above 0"):
+            evaluate.run(EvaluateConfig(source=sources[0], report=tmp_path / "report", **option))
+    assert not (tmp_path / "report").exists()
 
 
 def test_intervals_count_patients(tmp_path, key):
@@ -348,6 +357,11 @@ def test_one_class_only_is_null_with_a_reason(tmp_path, key):
             [["id", "reader", "value"], ["i0", "A", "1"], ["i0", "A", "0"]],
             DataError,
             "rows 1 and 2: reader 'A'",
+        ),
+        (
+            [["id", "reader", "value"], ["i0", "A", "yes"]],
+            DataError,
+            "a reading is 'yes', which is no number",
         ),
         ([["name", "reader", "value"], ["i0", "A", "1"]], UsageError, "there is no column 'id'"),
     ],
