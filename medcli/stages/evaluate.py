@@ -78,9 +78,8 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
         if groups:
             section["subgroups"] = groups
             section["flags"] += group_flags(groups, level=config.level)
-        if readers:
-            section["readers"] = readers
-            section["flags"] += readers["flags"]
+        section |= {"readers": readers} if readers else {}
+        section["flags"] += readers.get("flags", ())
         if decisions:
             section["decision_curves"] = decisions
         step(1, note="numbers")
