@@ -43,7 +43,7 @@ def section(*, shift: float, num_classes: int = 1, seed: int = 3) -> dict:
     adjust_for_all(fields)
     whole = [{"class": name, **fields[0]["classes"][k]["groups"][0]} for k, name in enumerate(names)]
     groups = {"family": FAMILY, "fewest": 10, "permutations": 199, "fields": fields}
-    return {"level": 0.95, "unit": "patient", "classes": whole, "subgroups": groups}
+    return {"n": n, "level": 0.95, "unit": "patient", "classes": whole, "subgroups": groups}
 
 
 def page(document: dict) -> str:

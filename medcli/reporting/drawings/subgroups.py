@@ -42,7 +42,8 @@ def _panel(section: dict[str, Any], column: int, measure: str) -> dict[str, Any]
         for group in field["classes"][column]["groups"]:
             label = group_words(field["field"], group["group"])
             value = group[measure]
-            rows.append({"label": label, "value": value, "n": group["n"], "tested": group["tested"]})
+            share = group["n"] / max(1, section["n"])
+            rows.append({"label": label, "value": value, "share": share, "tested": group["tested"]})
             told.append(f"{label} {with_interval(value)}")
     is_ratio = measure == "observed_to_expected"
     whole = 1.0 if is_ratio else entry[measure]["estimate"]
@@ -60,16 +61,16 @@ def _panel(section: dict[str, Any], column: int, measure: str) -> dict[str, Any]
 def draw_groups(axes: Axes, panel: dict[str, Any]) -> None:
     """Estimates as squares, larger for more images, with intervals; groups that are not tested are hollow.
 
-    `panel` holds `title`, `measure`, `rows` (`label`, and for a group `value`, `n` and `tested`), `whole` (a
-    line for all images, or None) and `is_ratio` (a logarithmic axis around 1).
+    `panel` holds `title`, `measure`, `rows` (`label`, and for a group `value`, `share` of all images and
+    `tested`), `whole` (a line for all images, or None) and `is_ratio` (a logarithmic axis around 1).
     """
     rows, low, high = panel["rows"], *_limits(panel)
     if panel["whole"] is not None:
         axes.axvline(panel["whole"], color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-    most = max((row["n"] for row in rows if "n" in row), default=1) or 1
-    for place, row in enumerate(rows):
-        if "value" in row:
-            _draw_group(axes, place, row, limits=(low, high), most=most)
+    groups = [(place, row) for place, row in enumerate(rows) if "value" in row]
+    axes.hlines([place for place, _ in groups], low, high, color=LIGHT, linewidth=0.4, zorder=0)
+    for is_tested in (True, False):
+        _draw_alike(axes, [item for item in groups if item[1]["tested"] == is_tested], limits=(low, high))
     axes.set_yticks(range(len(rows)), [shorten(row["label"], width=26) for row in rows], fontsize=7.5)
     for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
         tick.set_color(INK if "value" not in row else GREY)
@@ -87,23 +88,26 @@ def draw_groups(axes: Axes, panel: dict[str, Any]) -> None:
     set_title(axes, panel["title"])
 
 
-def _draw_group(
-    axes: Axes, place: int, row: dict[str, Any], *, limits: tuple[float, float], most: int
-) -> None:
-    value = row["value"]
-    axes.axhline(place, color=LIGHT, linewidth=0.4, zorder=0)
-    if value["estimate"] is None:
-        axes.text(limits[0], place, " undefined", va="center", fontsize=7, color=GREY)
+def _draw_alike(axes: Axes, groups: list[tuple[int, dict[str, Any]]], *, limits: tuple[float, float]) -> None:
+    """Groups that are all tested, or all only listed, with their places from the top."""
+    shown = [(place, row) for place, row in groups if row["value"]["estimate"] is not None]
+    for place, row in groups:
+        if row["value"]["estimate"] is None:
+            axes.text(limits[0], place, " undefined", va="center", fontsize=7, color=GREY)
+    if not shown:
         return
-    color = BLUE if row["tested"] else GREY
-    if value["ci"]:
-        axes.plot(np.clip(value["ci"], *limits), [place, place], color=color, linewidth=1.1, zorder=2)
+    is_tested = shown[0][1]["tested"]
+    color = BLUE if is_tested else GREY
+    edges = [(place, *np.clip(row["value"]["ci"], *limits)) for place, row in shown if row["value"]["ci"]]
+    if edges:
+        places, lows, highs = zip(*edges, strict=True)
+        axes.hlines(places, lows, highs, color=color, linewidth=1.1, zorder=2)
     axes.scatter(
-        np.clip(value["estimate"], *limits),
-        place,
-        s=8 + 28 * row["n"] / most,
+        np.clip([row["value"]["estimate"] for _, row in shown], *limits),
+        [place for place, _ in shown],
+        s=[8 + 28 * row["share"] for _, row in shown],
         marker="s",
-        facecolor=color if row["tested"] else "white",
+        facecolor=color if is_tested else "white",
         edgecolor=color,
         linewidths=0.9,
         zorder=3,
