@@ -9,7 +9,7 @@ JOBS   ?= 2
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export MPLBACKEND  := Agg
 
-.PHONY: help setup test check format man lock demo bench-preprocess clean
+.PHONY: help setup test check format man lock demo bench-preprocess bench-evaluate clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' Makefile | expand -t 18
@@ -56,6 +56,9 @@ demo: setup      ## the whole chain on a phantom cohort, with a report to look a
 
 bench-preprocess: .venv-bench/.stamp    ## preprocessing beside other tools, on this machine
 	.venv-bench/bin/python bench/preprocess.py $(BENCH)
+
+bench-evaluate: .venv-bench/.stamp    ## the arithmetic of evaluate beside other tools, on this machine
+	.venv-bench/bin/python bench/evaluate.py $(BENCH)
 
 clean:           ## remove what was made here, but not .venv
 	rm -rf demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
