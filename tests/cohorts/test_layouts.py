@@ -43,6 +43,18 @@ def test_class_folders() -> None:
     assert codes(cohort) == {"stray.png": "folder/no-class"}
 
 
+def test_class_folders_below_official_parts() -> None:
+    files = ["Testing/glioma/a.png", "Testing/stray.png", "Training/glioma/b.png", "Training/normal/c/d.png"]
+    cohort = LAYOUTS[Layout.class_folders].read(MemoryFolder(files), IngestConfig())
+    assert labels(cohort) == {files[0]: {"glioma": 1}, files[2]: {"glioma": 1}, files[3]: {"normal": 1}}
+    assert [entry.fields["part"] for entry in cohort.entries] == ["test", "train", "train"]
+    assert codes(cohort) == {"Testing/stray.png": "folder/no-class"}
+    assert any("official parts" in note for note in cohort.notes)
+    # One of several folders that is called like a part is a class.
+    other = LAYOUTS[Layout.class_folders].read(MemoryFolder(["test/a.png", "x/b.png"]), IngestConfig())
+    assert other.task == {"type": "multiclass", "classes": ["test", "x"]}
+
+
 def test_binary_class_folders_name_the_positive_one() -> None:
     config = IngestConfig(task=Task.binary, classes=("tumour",))
     cohort = LAYOUTS[Layout.class_folders].read(MemoryFolder(["normal/1", "odd/2", "tumour/3"]), config)
