@@ -25,11 +25,14 @@ def serve(fd: int, *, parent: int) -> None:
     connection = Connection(fd)
     try:
         # Unpickling the function imports its module, and with it the libraries that it uses.
-        function, memory_bytes = connection.recv()
-        _limit(memory_bytes)
+        function = connection.recv()
+        imported = _data_bytes()
+        _be_quiet()
         connection.send((None, None))
         while True:
-            connection.send(_attempt(function, connection.recv()))
+            item, memory_bytes = connection.recv()
+            _limit(imported + memory_bytes)
+            connection.send(_attempt(function, item))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
@@ -57,16 +60,19 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _limit(memory_bytes: int) -> None:
-    """Bound what the function may allocate beyond its imports, write no core files, and be quiet.
+def _limit(data_bytes: int) -> None:
+    """Bound private memory.
 
     RLIMIT_DATA and not RLIMIT_AS: numpy and numba reserve address space that they never touch.
     """
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    limit = _data_bytes() + memory_bytes
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    if hard == resource.RLIM_INFINITY or limit < hard:
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    if hard == resource.RLIM_INFINITY or data_bytes < hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (data_bytes, hard))
+
+
+def _be_quiet() -> None:
+    """Write no core files, and nothing to standard error."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Native decoders write warnings straight to standard error, with the names of files in them.
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 2)

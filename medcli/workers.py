@@ -55,6 +55,7 @@ def run_in_workers(
     jobs: int,
     timeout_s: float = 120,
     memory_bytes: int = 4 << 30,
+    size_of: Callable[[Item], int] | None = None,
 ) -> Iterator[Result[Item]]:
     """Results of `function` for every item, in input order.
 
@@ -67,11 +68,14 @@ def run_in_workers(
         function: Importable by name from a module other than `__main__`.
         items: Read only as far ahead as the workers need, so that memory stays flat.
         jobs: Number of processes; 0 for all processors.
+        timeout_s: What every item may take.
+        memory_bytes: The same of memory.
+        size_of: Bytes that an item reads, of which each MiB allows one second and 8 MiB more.
 
     Raises:
         MedcliError: If a worker cannot even start.
     """
-    pool = _Pool(function, jobs=jobs or available_cpus(), timeout_s=timeout_s, memory_bytes=memory_bytes)
+    pool = _Pool(function, jobs or available_cpus(), timeout_s, memory_bytes, size_of or (lambda item: 0))
     try:
         yield from pool.results(items)
     finally:
@@ -86,6 +90,7 @@ class _Worker:
     is_ready: bool = False
     index: int | None = None
     item: Any = None
+    timeout_s: float = 0
 
 
 @dataclass
@@ -94,6 +99,7 @@ class _Pool:
     jobs: int
     timeout_s: float
     memory_bytes: int
+    size_of: Callable[[Any], int]
     workers: list[_Worker] = field(default_factory=list)
     finished: dict[int, Result[Any]] = field(default_factory=dict)
     num_taken: int = 0
@@ -148,13 +154,15 @@ class _Pool:
     def _start(self) -> _Worker:
         worker = _spawn()
         self.workers.append(worker)
-        worker.connection.send((self.function, self.memory_bytes))
+        worker.connection.send(self.function)
         return worker
 
     def _send(self, worker: _Worker) -> None:
-        worker.deadline = time.monotonic() + self.timeout_s
+        size = self.size_of(worker.item)
+        worker.timeout_s = self.timeout_s + size / (1 << 20)
+        worker.deadline = time.monotonic() + worker.timeout_s
         try:
-            worker.connection.send(worker.item)
+            worker.connection.send((worker.item, self.memory_bytes + 8 * size))
         except (BrokenPipeError, ConnectionResetError):
             self._bury(worker)
 
@@ -200,11 +208,11 @@ class _Pool:
         worker.process.wait()
         if not worker.is_ready:
             raise MedcliError(f"a worker process could not start: {end or 'it took too long'}")
-        self._finish(worker, error=_late(self.timeout_s) if is_late else _died(end))
+        self._finish(worker, error=_late(worker.timeout_s) if is_late else _died(end))
 
 
 def _late(timeout_s: float) -> MedcliError:
-    return DataError(f"took longer than {timeout_s:g} s", code="worker/timeout")
+    return DataError(f"took longer than {timeout_s:.3g} s", code="worker/timeout")
 
 
 def _died(end: str) -> MedcliError:

@@ -75,6 +75,15 @@ def test_memory_is_limited_beyond_the_imports() -> None:
     assert codes(items, memory_bytes=100 * MIB) == ["ok", "worker/memory", "ok"]
 
 
+def test_large_inputs_may_take_more_time_and_memory() -> None:
+    items = [("eat", 400), ("sleep", 1.5)]
+    assert codes(items, memory_bytes=100 * MIB, timeout_s=0.5) == ["worker/memory", "worker/timeout"]
+    results = run_in_workers(
+        act, items, jobs=1, memory_bytes=100 * MIB, timeout_s=0.5, size_of=lambda item: 60 * MIB
+    )
+    assert [result.error for result in results] == [None, None]
+
+
 def test_errors_of_the_function_keep_their_words_and_others_lose_theirs() -> None:
     refused, crashed = run_in_workers(act, [("refuse", 0), ("raise", 0)], jobs=1)
     assert isinstance(refused.error, InputError)

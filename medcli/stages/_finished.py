@@ -15,7 +15,7 @@ from medcli.store.digests import digest_json
 from medcli.store.hdf5 import open_hdf5, read_header, read_records, read_whole
 from medcli.store.references import Reference, display
 from medcli.store.shards import SHARD_VERSION, shard_reference
-from medcli.store.sources import Source
+from medcli.store.sources import Source, source_bytes
 from medcli.workers import Result, run_in_workers
 
 Rows = list[dict[str, Any]]
@@ -126,7 +126,7 @@ def changed_sources(
     changed = 0
     with (
         progress.task("compare sources", len(sources)) as step,
-        closing(run_in_workers(digest, sources, jobs=num_workers)) as results,  # type: ignore[type-var]
+        closing(run_in_workers(digest, sources, jobs=num_workers, size_of=_size)) as results,  # type: ignore[type-var]
     ):
         for result in results:
             before = codes.get(result.item.record["id"], "")
@@ -141,6 +141,10 @@ def digest(source: SourceOf) -> tuple[str, str | None]:
 
     mask = digest_source(source.root, {"path": source.file["mask"]}) if "mask" in source.file else None
     return digest_source(source.root, source.file), mask
+
+
+def _size(source: SourceOf) -> int:
+    return source_bytes(source.root, source.file)
 
 
 def _outcome(result: Result[SourceOf]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from medcli.reporting.sheet import Pair, choose_for_sheet, render_sheet
-from medcli.stages.preprocess import Job, prepare
+from medcli.stages.preprocess import Job, prepare, size_of
 from medcli.workers import run_in_workers
 
 
@@ -20,7 +20,7 @@ def make_sheet(jobs: Sequence[Job], *, kept: Sequence[str], num_workers: int) ->
     chosen = set(choose_for_sheet(list(kept)))
     shown = sorted((job for job in jobs if job.record["id"] in chosen), key=lambda job: job.record["id"])
     pairs, captions = [], []
-    with closing(run_in_workers(_draw, shown, jobs=num_workers)) as results:  # type: ignore[type-var]
+    with closing(run_in_workers(_draw, shown, jobs=num_workers, size_of=size_of)) as results:  # type: ignore[type-var]
         for result in results:
             if result.error is None:
                 pairs.append(result.value)

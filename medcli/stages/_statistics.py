@@ -15,7 +15,7 @@ from medcli.progress import Progress
 from medcli.stages._finished import SourceOf, changed_sources
 from medcli.stages._recipe import preprocess_inputs, recorded_recipe
 from medcli.stages._splits import check_splits, origin
-from medcli.stages.preprocess import Job, decode
+from medcli.stages.preprocess import Job, decode, size_of
 from medcli.store.digests import digest_json
 from medcli.store.hdf5 import open_hdf5, read_header
 from medcli.store.manifest import Manifest
@@ -59,7 +59,7 @@ def measure_training_part(
     reason = "it has none"
     with (
         progress.task("measure", len(items)) as step,
-        closing(run_in_workers(_measure, items, jobs=config.jobs)) as results,  # type: ignore[type-var]
+        closing(run_in_workers(_measure, items, jobs=config.jobs, size_of=_size)) as results,  # type: ignore[type-var]
     ):
         for result in results:
             if result.error is None:
@@ -95,6 +95,10 @@ def _measured_before(
         sources, records=records, rejected=[], num_workers=config.jobs, progress=progress
     )
     return None if changed else found
+
+
+def _size(item: _Measurement) -> int:
+    return size_of(item.job)
 
 
 def _measure(item: _Measurement) -> Sample:

@@ -23,7 +23,7 @@ from medcli.stages._records import Records
 from medcli.store.atomic import check_creatable, write_bytes
 from medcli.store.digests import digest_json
 from medcli.store.manifest import Manifest
-from medcli.store.sources import write_sources
+from medcli.store.sources import source_bytes, write_sources
 from medcli.workers import run_in_workers
 
 _DEFAULTS = IngestConfig()
@@ -179,7 +179,7 @@ def _read_entries(
     )
     with (
         progress.task("ingest", len(entries)) as step,
-        closing(run_in_workers(inspect, jobs, jobs=config.jobs)) as results,  # type: ignore[type-var]
+        closing(run_in_workers(inspect, jobs, jobs=config.jobs, size_of=_size)) as results,  # type: ignore[type-var]
     ):
         for entry, result in zip(entries, results, strict=True):
             if result.error is None:
@@ -189,6 +189,10 @@ def _read_entries(
                 work.refuse(Refusal(entry.path, code, result.error.message))
             step()
     work.settle_doubled()
+
+
+def _size(job: Inspection) -> int:
+    return source_bytes(job.root, job.source)
 
 
 def _located(entry: Entry, folder: InputFolder) -> Entry:

@@ -25,7 +25,7 @@ from medcli.stages._splits import carry, origin
 from medcli.store.atomic import check_creatable, write_bytes
 from medcli.store.digests import digest_json
 from medcli.store.manifest import Manifest, load
-from medcli.store.sources import Source, read_sources
+from medcli.store.sources import Source, read_sources, source_bytes
 from medcli.workers import run_in_workers
 
 Rows = list[dict[str, Any]]
@@ -149,6 +149,11 @@ def decode(job: Job) -> Picture:
     )
 
 
+def size_of(job: Job) -> int:
+    """Bytes of its files, which decide what a worker may take for it."""
+    return source_bytes(job.root, job.file)
+
+
 def _in_pixels(box: dict[str, Any], pixels: np.ndarray) -> dict[str, Any]:
     """A box in pixels of the image at hand, where it was drawn on another size (`frame`)."""
     if "frame" not in box:
@@ -239,7 +244,7 @@ def _write(
             config.shard, shape=shape, header=header, with_masks=with_masks, dtype=config.depth.name
         ) as shard,
         progress.task("preprocess", len(jobs)) as step,
-        closing(run_in_workers(prepare, jobs, jobs=config.jobs)) as results,  # type: ignore[type-var]
+        closing(run_in_workers(prepare, jobs, jobs=config.jobs, size_of=size_of)) as results,  # type: ignore[type-var]
     ):
         for result in results:
             record = result.item.record

@@ -73,6 +73,22 @@ def read_sources(ref: Reference) -> tuple[Path, dict[str, Any]]:
     return root, document["files"]
 
 
+def source_bytes(root: Path, source: Source) -> int:
+    """Size of all files of a source and of its mask; files that cannot be looked at count as nothing."""
+    if "channels" in source:
+        size = sum(source_bytes(root, part) for part in source["channels"])
+    else:
+        size = sum(_size(root / path) for path in source.get("series") or [source["path"]])
+    return size + (_size(root / source["mask"]) if "mask" in source else 0)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return 0
+
+
 def resolve_inside(root: Path, relative: str) -> Path:
     """The file `relative` below `root`, once it is known not to lead outside it.
 

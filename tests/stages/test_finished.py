@@ -136,7 +136,7 @@ def test_rejects_that_need_not_come_back_are_tried_again(
     config = configure(cohort)
     real = preprocess.run_in_workers
 
-    def late(function, items, *, jobs):  # type: ignore[no-untyped-def]
+    def late(function, items, *, jobs, size_of):  # type: ignore[no-untyped-def]
         return real(function, items, jobs=jobs, timeout_s=0)
 
     with monkeypatch.context() as patched:
