@@ -18,9 +18,10 @@ COLUMNS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def quantities(section: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def quantities(section: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every quantity anywhere below: whose it is, what it measures, and itself."""
-    yield from _walk(section, (), ())
+    for key, value in section.items():
+        yield from _walk(value, (), (key,))
 
 
 def _walk(
@@ -34,7 +35,8 @@ def _walk(
         return
     if "estimate" in value and "method" in value:
         yield " / ".join(of) or "all", measure_label(path), value
-    of += tuple(str(value[name]) for name in NAMES if isinstance(value.get(name), str))
+    named = (value[name] for name in NAMES if isinstance(value.get(name), str))
+    of += tuple(name for name in named if name not in of)
     for key, item in value.items():
         if isinstance(item, dict | list):
             yield from _walk(item, of, (*path, key))

@@ -78,11 +78,12 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure as bytes: its panels one by one as SVG with their words, and all on one sheet."""
+    """A figure as bytes: its panels one by one as SVG with their words (`width` in inches), and one sheet."""
 
     panels: list[bytes]
     alts: list[str]
     columns: int
+    width: float
     svg: bytes
     png: bytes
 
@@ -100,6 +101,7 @@ def render(drawing: Drawing) -> Drawn:
         panels=vectors,
         alts=alts,
         columns=columns,
+        width=drawing.size[0],
         svg=_svg_sheet(vectors, alts, size=drawing.size, columns=columns),
         png=_png_sheet(rasters, columns=columns),
     )

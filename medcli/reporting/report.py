@@ -14,6 +14,9 @@ from medcli.reporting.csv_tables import as_csv, quantity_rows
 from medcli.reporting.figures import Drawn, render
 from medcli.reporting.templating import data_address, environment
 
+REM_PER_INCH = 8
+"""How large figures are shown at most: a third above their own size."""
+
 
 def render_report(
     evaluation: Section, *, study: dict[str, Any], gallery: bytes | None = None
@@ -62,6 +65,7 @@ def _body(chapter: Chapter, document: Section, drawn: dict[str, Drawn]) -> Marku
     figures = {
         name: {
             "columns": figure.columns,
+            "width": round(figure.columns * figure.width * REM_PER_INCH),
             "panels": [
                 {"source": data_address(panel), "alt": alt}
                 for panel, alt in zip(figure.panels, figure.alts, strict=True)

@@ -216,6 +216,8 @@ def test_every_number_is_in_the_long_table(done):
         assert row["estimate"] == ("" if value["estimate"] is None else repr(value["estimate"]))
         assert row["method"] == value["method"]
     assert len({(row["of"], row["measure"]) for row in rows}) == len(rows)
+    classes = {entry["class"] for entry in manifest.evaluation["classes"]}
+    assert {row["of"] for row in rows} <= {"all", *classes, *(f"'{name}" for name in classes)}
 
 
 def test_a_spreadsheet_runs_nothing_from_a_table():

@@ -47,7 +47,7 @@ def section(*, shift: float, num_classes: int = 1, seed: int = 3) -> dict:
 
 
 def page(document: dict) -> str:
-    figures = {name: {"columns": 1, "panels": []} for name in CHAPTER.figures(document)}
+    figures = {name: {"columns": 1, "width": 20, "panels": []} for name in CHAPTER.figures(document)}
     template = environment().get_template("subgroups.html.j2")
     return template.render(section=document, figures=figures, **CHAPTER.words(document))
 
