@@ -104,6 +104,14 @@ def _are_rounded(scores: np.ndarray) -> bool:
     return bool(is_share and np.abs(steps - np.rint(steps)).max() < 1e-3)
 
 
+def _shifted(evidence: Evidence) -> Iterator[str]:
+    shift = (evidence.manifest.calibration or {}).get("prevalence_shift")
+    moved = [entry for entry in (shift or {"classes": []})["classes"] if entry["shift"]]
+    if moved:
+        told = ", ".join(f"{entry['class']} {100 * entry['after']:.3g} %" for entry in moved)
+        yield f"probabilities were moved to another prevalence, and are calibrated for no other: {told}"
+
+
 def _missing(evidence: Evidence) -> Iterator[str]:
     dropped = len(evidence.predictions.records) - len(evidence.scored.targets)
     if dropped:
@@ -185,6 +193,7 @@ _CHECKS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     _below_chance,
     _thresholds,
     _prevalences,
+    _shifted,
     _few,
     _unstable,
     _missing,

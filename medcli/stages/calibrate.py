@@ -248,6 +248,10 @@ def _report(section: dict[str, Any], progress: Progress) -> None:
         f"{section['method']}: ECE on val {before['ece']:.3f} to {after['ece']:.3f}, "
         f"log loss {before['log_loss']:.3f} to {after['log_loss']:.3f} (on the images of the fit)"
     )
+    if section["prevalence_shift"] and section["method"] == "none" and not section["comparison"]:
+        progress.note(
+            "scores are moved to another prevalence as if they were calibrated; use --method auto to see"
+        )
     for entry in (section["prevalence_shift"] or {"classes": []})["classes"]:
         if entry["shift"]:
             progress.note(f"{entry['class']}: prevalence {entry['before']:.3g} moved to {entry['after']:.3g}")

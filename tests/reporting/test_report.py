@@ -301,7 +301,8 @@ def test_the_report_tells_how_probabilities_were_made(tmp_path):
     options = {"coverage": 0.8, "prevalence_shift": (f"{LABELS[0]}=0.05",)}
     manifest = calibrate.run(CalibrateConfig(source=str(study(tmp_path, multilabel)), **options))
     write_manifest(manifest, tmp_path / "calibrated.json")
-    evaluate.run(EvaluateConfig(source=str(tmp_path / "calibrated.json"), report=tmp_path / "report"))
+    told = evaluate.run(EvaluateConfig(source=str(tmp_path / "calibrated.json"), report=tmp_path / "report"))
+    assert any("calibrated for no other: Atelectasis 5 %" in flag for flag in told.evaluation["flags"])
     text = " ".join(Page((tmp_path / "report/report.html").read_text(encoding="utf-8")).text.split())
     for entry in manifest.calibration["comparison"][:2]:
         assert f"{entry['class']}: {entry['why']}." in text
