@@ -143,7 +143,8 @@ def preprocess(
     With --normalize train the manifest needs splits: percentiles of the training part become black and white,
     whole pictures counting alike; float16 holds what is between, less its mean, by its standard deviation.
     Shards and models record these statistics and the digest of the splits, and train takes no other splits;
-    those of the manifest go on. --like gives the images of another site the same recipe and statistics.
+    those of the manifest go on. --like gives the images of another site the same recipe and statistics; what
+    is nearly white or black by them (in other units, say) is told and marked unlike-training.
 
     Run again, it finds what is done: where OUT.h5 is whole and was made from the same records by the same
     recipe and version, and all source files and masks still have their digests, nothing is decoded. So a job

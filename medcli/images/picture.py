@@ -49,6 +49,7 @@ class Prepared:
         slice: Which slice of the oriented and resampled volume; None of a 2-D image.
         crop: Which box the image was cut around (`--crop boxes`), counted from 0 in `Picture.boxes`.
         applied: Steps that `--when auto` decided for.
+        flags: What is odd about it in this recipe (`Scale.flags`).
     """
 
     pixels: np.ndarray
@@ -57,3 +58,4 @@ class Prepared:
     slice: int | None = None
     crop: int | None = None
     applied: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()

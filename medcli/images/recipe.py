@@ -132,7 +132,8 @@ def _prepare_slice(
     pixels = np.concatenate([finished[i, steps] for i in stack], axis=2)
     mask = None if volume.mask is None else resize_mask(volume.mask[index, rows, columns], placement)
     boxes = list(_boxes(volume, region, index, placement))
-    return Prepared(pixels, mask, boxes, slice=number, crop=region.crop, applied=applied)
+    flags = finisher.scale.flags(volume.pixels[index, rows, columns], is_inverted=finisher.is_inverted)
+    return Prepared(pixels, mask, boxes, slice=number, crop=region.crop, applied=applied, flags=flags)
 
 
 def _boxes(volume: Volume, region: Region, index: int, placement: Placement) -> Iterator[Box]:

@@ -23,6 +23,8 @@ from medcli.images.statistics import Statistics
 Z_RANGE = 4.0
 """Standard deviations from the mean that become black and white; only float16 holds more."""
 
+_DARK = 0.1
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -55,6 +57,21 @@ class Scale:
             return self._scores(i, stored, is_inverted=is_inverted)
 
         return self._each(grey, undo)
+
+    def flags(self, frame: np.ndarray, *, is_inverted: bool) -> tuple[str, ...]:
+        """`unlike-training` where statistics of a training part do not suit a picture, as in other units.
+
+        Half of it is brighter than white, or next to nothing is brighter than a tenth of white.
+        """
+        if not self.is_clipped:
+            return ()
+        planes = [frame] if len(self.ramps) == 1 else list(np.moveaxis(frame, -1, 0))
+        for ramp, plane in zip(self.ramps, planes, strict=True):
+            shares = (plane.astype(np.float64) - ramp.low) / (ramp.high - ramp.low)
+            middle, bright = np.percentile(1 - shares if is_inverted else shares, (50, 99.5))
+            if middle > 1 or bright < _DARK:
+                return ("unlike-training",)
+        return ()
 
     def _scores(self, index: int, values: np.ndarray, *, is_inverted: bool) -> np.ndarray:
         ramp, (mean, deviation) = self.ramps[index], self.moments[index]

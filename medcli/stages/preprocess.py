@@ -272,6 +272,8 @@ def _record_of(record: dict[str, Any], made: Prepared) -> dict[str, Any]:
         row["boxes"] = made.boxes
     if made.applied:
         row["applied"] = list(made.applied)
+    if made.flags:
+        row["quality"] = sorted({*row.get("quality", ()), *made.flags})
     return {**row, "has_mask": True} if made.mask is not None else row
 
 
@@ -297,5 +299,11 @@ def _tell(before: Manifest, after: Manifest, *, progress: Progress) -> None:
         counts = Counter(rejection["code"] for rejection in new)
         codes = ", ".join(f"{code} {count}" for code, count in sorted(counts.items()))
         progress.note(f"{len(new)} of {len(before.records)} images rejected: {codes}")
+    unlike = sum("unlike-training" in record.get("quality", ()) for record in after.records)
+    if unlike:
+        progress.note(
+            f"{unlike} of {len(after.records)} images are nearly white or black by the training part: "
+            "other units? They are marked unlike-training"
+        )
     if (before.splits and not after.splits) or before.model or before.predictions:
         progress.note("splits and what came after them were made from other images: run medcli split again")

@@ -102,6 +102,24 @@ def test_negatives_are_measured_and_applied_as_they_are_stored() -> None:
     assert caught.value.code == "recipe/inverted"
 
 
+def test_pictures_of_other_units_are_marked() -> None:
+    found = statistics_of([hounsfield(seed) for seed in range(4)])
+    plain = hounsfield(9).pixels.astype(np.float64)
+
+    def flags(pixels: np.ndarray, statistics: Statistics = found, **known: bool) -> tuple[str, ...]:
+        return prepare(Picture(pixels, **known), TRAIN, statistics=statistics)[0].flags  # type: ignore[arg-type]
+
+    assert flags(plain) == flags(np.where(plain > -300, plain, -3000)) == ()
+    assert flags(plain * 20 + 9000) == flags(plain / 1000 - 900) == ("unlike-training",)
+    stored = statistics_of(
+        [replace(hounsfield(s), pixels=-hounsfield(s).pixels, is_inverted=True) for s in range(4)]
+    )
+    assert flags(-plain, stored, is_inverted=True) == ()
+    assert flags(-plain * 20 - 9000, stored, is_inverted=True) == ("unlike-training",)
+    percentile = replace(TRAIN, normalize=Normalize.percentile)
+    assert prepare(Picture(plain * 20), percentile)[0].flags == ()
+
+
 def test_what_has_no_statistics_is_said() -> None:
     with pytest.raises(DataError, match=r"percentiles 0.5 and 99.5 of the training part are both 7"):
         statistics_of([Picture(np.full((8, 8), 7, np.uint8))])

@@ -74,6 +74,7 @@ def test_images_of_validation_and_test_never_change_them(tmp_path: Path) -> None
     after = preprocess.run(ask(keep(document, tmp_path / "altered.json"), shard=tmp_path / "altered.h5"))
     assert statistics(after) == statistics(before)
     assert sum(r["id"] in held_out for r in after.records) == len(held_out)
+    assert {r["id"] for r in after.records if "unlike-training" in r.get("quality", ())} == held_out
     first, second = ShardReader(before.shards), ShardReader(after.shards)
     for row, record in enumerate(before.records):
         is_same = np.array_equal(first.image(row), second.image(row))
