@@ -150,6 +150,8 @@ class InputFolder:
 
     def _scan(self, function: Callable[[Path], Found | None]) -> list[tuple[str, Found]]:
         """DICOM files with what a function finds in their headers, in worker processes."""
+        if not self._dicom:
+            return []
         paths = (resolve_inside(self.root, path) for path in self._dicom)
         found = []
         with (
