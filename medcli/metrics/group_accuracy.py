@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from medcli.metrics.heterogeneity import cochran_q, gap, interval_error, too_few
+from medcli.metrics.heterogeneity import FEWEST, cochran_q, gap, interval_error
 from medcli.metrics.influences import correlation
 from medcli.metrics.intervals import proportion
 from medcli.metrics.scored import Scored
@@ -17,7 +17,7 @@ from medcli.quantity import Quantity
 def compare_accuracy(
     scored: Scored, codes: np.ndarray, names: list[str], *, listed: dict[str, str], settings: Settings
 ) -> dict[str, Any]:
-    """Accuracy of each group, and its gaps from the largest of those with ten right and ten wrong calls.
+    """Accuracy of each group, and its gaps from the largest of those with ten patients.
 
     Args:
         scored: Of all images, of exclusive classes.
@@ -32,7 +32,7 @@ def compare_accuracy(
     is_right = (scored.calls == scored.labels).astype(float)
     parts = [np.flatnonzero(codes == code) for code in range(len(names))]
     reasons = {
-        name: listed.get(name) or _too_few(is_right[rows], scored.clusters[rows])
+        name: listed.get(name) or _too_few(scored.clusters[rows])
         for name, rows in zip(names, parts, strict=True)
     }
     values = {
@@ -58,16 +58,15 @@ def compare_accuracy(
     ]
     tested = {name: parts[code] for code, name in enumerate(names) if reasons[name] is None}
     if len(tested) < 2:
-        reason = "fewer than two groups have ten patients called right and ten called wrong"
+        reason = "fewer than two groups have ten patients"
         return {"groups": groups, "reference": None, "reason": reason, "gaps": {}, "heterogeneity": {}}
     found = _differences(scored, is_right, tested, {name: values[name] for name in tested}, settings)
     return {"groups": groups, "reason": None, **found}
 
 
-def _too_few(is_right: np.ndarray, clusters: np.ndarray) -> str | None:
-    """As for a class, told of calls."""
-    reason = too_few(is_right, clusters)
-    return reason and reason.replace("positive", "rightly called").replace("negative", "wrongly called")
+def _too_few(clusters: np.ndarray) -> str | None:
+    count = len(np.unique(clusters))
+    return f"{count} patients, fewer than {FEWEST}: listed, not tested" if count < FEWEST else None
 
 
 def _differences(
@@ -99,10 +98,12 @@ def _differences(
         if name != reference
     ]
     is_shared = bool((correlations != np.eye(len(tested))).any())
+    estimates = [value["estimate"] for value in values.values()]
+    scale = "logit" if all(0 < estimate < 1 for estimate in estimates) else "plain"
     spread = cochran_q(
-        [value["estimate"] for value in values.values()],
-        [interval_error(value, scale="logit") for value in values.values()],
-        scale="logit",
+        estimates,
+        [interval_error(value, scale=scale) for value in values.values()],
+        scale=scale,
         correlations=correlations if is_shared else None,
     )
     return {"reference": reference, "gaps": {"accuracy": gaps}, "heterogeneity": {"accuracy": spread}}

@@ -65,18 +65,31 @@ def group_flags(section: dict[str, Any], *, level: float) -> list[str]:
         for entry in field["classes"]:
             groups = {group["group"]: group for group in entry["groups"]}
             for measure, found in entry["worst"].items():
-                test = found["test"]
-                if measure not in entry["gaps"] or test["p"] is None or test["p_holm"] >= 1 - level:
-                    continue
+                if measure in entry["gaps"] and _is_beyond_chance(found["test"], level=level):
+                    ends = [_said(groups[found[end]][measure], found[end]) for end in ("lowest", "highest")]
+                    lines.append(_line(entry["class"], measure, field["field"], ends))
+        calls = field["calls"] or {"groups": [], "gaps": {}}
+        values = {group["group"]: group["accuracy"] for group in calls["groups"]}
+        for item in calls["gaps"].get("accuracy", ()):
+            if _is_beyond_chance(item["gap"]["test"], level=level):
+                pair = (item["group"], calls["reference"])
                 ends = [
-                    f"{groups[found[end]][measure]['estimate']:.3f} ({found[end]})"
-                    for end in ("lowest", "highest")
+                    _said(values[name], name) for name in sorted(pair, key=lambda n: values[n]["estimate"])
                 ]
-                lines.append(
-                    f"{entry['class']}: {measure} differs by {field['field']} more than chance makes it: "
-                    f"{' to '.join(ends)}"
-                )
+                lines.append(_line("most likely class", "accuracy", field["field"], ends))
     return lines
+
+
+def _is_beyond_chance(test: dict[str, Any], *, level: float) -> bool:
+    return test["p"] is not None and test["p_holm"] < 1 - level
+
+
+def _said(value: dict[str, Any], group: str) -> str:
+    return f"{value['estimate']:.3f} ({group})"
+
+
+def _line(name: str, measure: str, field: str, ends: list[str]) -> str:
+    return f"{name}: {measure} differs by {field} more than chance makes it: {' to '.join(ends)}"
 
 
 def _in_order(scored: Scored, predictions: Predictions) -> tuple[Scored, list[dict[str, Any]]]:

@@ -37,7 +37,7 @@ def test_accuracy_of_two_groups_by_hand():
     found = compare_accuracy(exclusive(right), np.array(codes), ["F", "M", "O"], listed={}, settings=SETTINGS)
     assert [group["accuracy"]["estimate"] for group in found["groups"]] == pytest.approx([0.8, 0.6, 1])
     assert found["reference"] == "M"
-    assert found["groups"][2]["reason"] == "5 rightly called patients, fewer than 10: listed, not tested"
+    assert found["groups"][2]["reason"] == "5 patients, fewer than 10: listed, not tested"
     (row,) = found["gaps"]["accuracy"]
     assert row["group"] == "F"
     (low, _), (_, high) = wilson(0.8, 50, level=0.95), wilson(0.6, 100, level=0.95)
@@ -57,7 +57,17 @@ def test_patients_of_both_groups_err_alike():
     assert tied["heterogeneity"]["accuracy"]["test"]["p"] < apart["heterogeneity"]["accuracy"]["test"]["p"]
 
 
-def test_groups_of_few_errors_are_listed():
-    found = compare_accuracy(exclusive([1] * 30), np.arange(30) % 2, ["F", "M"], listed={}, settings=SETTINGS)
-    assert found["gaps"] == {}
-    assert found["groups"][0]["reason"] == "0 wrongly called patients, fewer than 10: listed, not tested"
+def test_groups_without_errors_are_compared_by_their_intervals():
+    right = [1] * 30 + [1] * 15 + [0] * 15
+    found = compare_accuracy(
+        exclusive(right), np.repeat([0, 1], 30), ["F", "M"], listed={}, settings=SETTINGS
+    )
+    assert found["groups"][0]["accuracy"]["estimate"] == 1
+    assert found["gaps"]["accuracy"][0]["gap"]["test"]["p"] < 0.001
+    assert found["heterogeneity"]["accuracy"]["test"]["p"] < 0.001
+    listed = {"M": "the value is unknown: listed, not tested"}
+    alone = compare_accuracy(
+        exclusive(right), np.repeat([0, 1], 30), ["F", "M"], listed=listed, settings=SETTINGS
+    )
+    assert alone["gaps"] == {}
+    assert alone["reason"] == "fewer than two groups have ten patients"

@@ -16,6 +16,7 @@ from medcli.reporting.csv_tables import as_csv
 from medcli.reporting.methods import METHODS, method_words
 from medcli.reporting.templating import environment
 from medcli.reporting.words import field_words, group_words
+from medcli.stages._subgroups import group_flags
 
 HOSTILE = "<b>mass</b>"
 
@@ -142,4 +143,25 @@ def test_fields_in_words() -> None:
         "Sex",
         "Age",
         "Sex and age",
+    ]
+
+
+def test_gaps_of_accuracy_are_told_when_chance_does_not_make_them() -> None:
+    right = np.concatenate([np.ones(95), np.zeros(5), np.ones(60), np.zeros(40)]) == 1
+    p = np.where(right[:, None], [0.7, 0.3], [0.3, 0.7])
+    targets = np.tile([1.0, 0.0], (200, 1))
+    scored = Scored(["nv", "mel"], True, targets, p, p, None, [{"threshold": 0.5}] * 2, np.arange(200))
+    codes, settings = np.repeat([0, 1], 100), Settings(0.95, 15, 1, resamples=100)
+    field = {"field": "sex", **compare_groups(scored, codes, ["F", "M"], listed={}, settings=settings)}
+    adjust_for_all([field])
+    document = {**section(shift=0), "n": 200}
+    document["subgroups"] = {**document["subgroups"], "fields": [field]}
+    (said,) = CHAPTER.words(document)["fields"]
+    # Newcombe's method 10: 0.35 less and more the hypotenuses of the distances to Wilson's limits.
+    assert said["sentences"] == [
+        "The most likely class is right in 0.600 (0.502 to 0.691) of men and 0.950 (0.888 to 0.978) of "
+        "women. The difference of −0.350 (−0.452 to −0.240) is larger than chance makes (p <0.001 after Holm)."
+    ]
+    assert group_flags({"fields": [field]}, level=0.95) == [
+        "most likely class: accuracy differs by sex more than chance makes it: 0.600 (M) to 0.950 (F)"
     ]

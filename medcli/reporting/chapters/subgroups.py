@@ -44,7 +44,8 @@ def _field(field: dict[str, Any], *, level: float) -> dict[str, Any]:
         "groups": [{**group, "name": group_words(name, group["group"])} for group in field["groups"]],
         "n_shared": field["n_shared"],
         "verdict": _verdict(len(tests), len(beyond), len({id(entry) for entry, *_ in tests})),
-        "sentences": [_sentence(name, *test, level=level) for test in told],
+        "sentences": [_sentence(name, *test, level=level) for test in told]
+        + _of_calls(name, field["calls"], level=level),
         "classes": [_class(name, entry) for entry in field["classes"]],
         "calls": field["calls"] and _calls(name, field["calls"]),
     }
@@ -80,6 +81,25 @@ def _sentence(field: str, entry: dict[str, Any], measure: str, test: dict[str, A
         f"{text}. The difference of {number(test['statistic'])} {verdict} (p {p_value(test['p_holm'])} after "
         f"Holm; chance alone stays below {number(test['null'])} in 95 of 100 deals)."
     )
+
+
+def _of_calls(field: str, calls: dict[str, Any] | None, *, level: float) -> list[str]:
+    """Gaps of accuracy, of exclusive classes, that are larger than chance makes."""
+    if calls is None:
+        return []
+    values = {group["group"]: group["accuracy"] for group in calls["groups"]}
+    beyond = [
+        item
+        for item in calls["gaps"].get("accuracy", ())
+        if item["gap"]["test"]["p"] is not None and item["gap"]["test"]["p_holm"] < 1 - level
+    ]
+    return [
+        f"The most likely class is right in {with_interval(values[item['group']])} of "
+        f"{group_words(field, item['group'])} and {with_interval(values[calls['reference']])} of "
+        f"{group_words(field, calls['reference'])}. The difference of {with_interval(item['gap'])} is larger "
+        f"than chance makes (p {p_value(item['gap']['test']['p_holm'])} after Holm)."
+        for item in beyond
+    ]
 
 
 def _class(field: str, entry: dict[str, Any]) -> dict[str, Any]:
