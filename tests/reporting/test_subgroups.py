@@ -160,7 +160,8 @@ def test_gaps_of_accuracy_are_told_when_chance_does_not_make_them() -> None:
     # Newcombe's method 10: 0.35 less and more the hypotenuses of the distances to Wilson's limits.
     assert said["sentences"] == [
         "The most likely class is right in 0.600 (0.502 to 0.691) of men and 0.950 (0.888 to 0.978) of "
-        "women. The difference of −0.350 (−0.452 to −0.240) is larger than chance makes (p <0.001 after Holm)."
+        "women. The difference of −0.350 (−0.452 to −0.240) is larger than chance makes (p <0.001 after "
+        "Holm)."
     ]
     assert group_flags({"fields": [field]}, level=0.95) == [
         "most likely class: accuracy differs by sex more than chance makes it: 0.600 (M) to 0.950 (F)"
