@@ -46,7 +46,7 @@ def render_page(chapters: Sequence[Chapter], document: Section, *, title: str, l
         `report.html`, NAME.svg and NAME.png of each figure, tables/NAME.csv of each table.
     """
     files = {"tables/numbers.csv": as_csv(quantity_rows(document))}
-    shown = []
+    shown, titles = [], {chapter.name: chapter.title for chapter in chapters}
     for chapter in chapters:
         if not document.get(chapter.key):
             continue
@@ -55,13 +55,15 @@ def render_page(chapters: Sequence[Chapter], document: Section, *, title: str, l
             files |= {f"{name}.svg": figure.svg, f"{name}.png": figure.png}
         for name, rows in chapter.tables(document).items():
             files[f"tables/{name}.csv"] = as_csv(rows)
-        shown.append({"name": chapter.name, "title": chapter.title, "body": _body(chapter, document, drawn)})
+        shown.append(
+            {"name": chapter.name, "title": chapter.title, "body": _body(chapter, document, drawn, titles)}
+        )
     page = environment().get_template("report.html.j2")
     files["report.html"] = page.render(chapters=shown, title=title, lead=lead).encode()
     return files
 
 
-def _body(chapter: Chapter, document: Section, drawn: dict[str, Drawn]) -> Markup:
+def _body(chapter: Chapter, document: Section, drawn: dict[str, Drawn], titles: dict[str, str]) -> Markup:
     figures = {
         name: {
             "columns": figure.columns,
@@ -75,7 +77,9 @@ def _body(chapter: Chapter, document: Section, drawn: dict[str, Drawn]) -> Marku
     }
     template = environment().get_template(f"{chapter.name}.html.j2")
     # Templates escape what they are given, so their result is safe.
-    return Markup(template.render(section=document, figures=figures, **chapter.words(document)))
+    return Markup(
+        template.render(section=document, figures=figures, titles=titles, **chapter.words(document))
+    )
 
 
 def _lead(evaluation: Section, study: dict[str, Any]) -> str:

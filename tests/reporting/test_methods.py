@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from medcli.config import CalibrateConfig, EvaluateConfig
-from medcli.reporting.checklists import TOPICS, WRITE, checklist
+from medcli.reporting.chapters import CHAPTERS
+from medcli.reporting.checklists import TOPICS, WRITE, answered_parts, checklist
 from medcli.reporting.methods import CALIBRATORS, METHODS, method_words, methods_markdown, used_methods
 from medcli.stages import calibrate, evaluate
 from medcli.store.manifest import write_manifest
@@ -46,6 +47,16 @@ def test_sources_are_numbered_in_the_order_of_the_text(evaluation):
     marks = [f"[{number}]" for number in range(1, text.count("]") + 1)]
     positions = [text.index(mark) for mark in marks]
     assert positions == sorted(positions)
+
+
+def test_every_answer_is_a_chapter():
+    names = {chapter.name for chapter in CHAPTERS}
+    assert {topic.section for topic in TOPICS} - {""} <= names
+
+
+def test_parts_that_are_there_are_answered(evaluation):
+    parts = answered_parts({**evaluation, "gallery": b"", "decision_curves": {"low": 0.1}})
+    assert parts == {"errors", "decisions"}
 
 
 def test_the_checklist_points_to_sections_that_are_there():

@@ -7,7 +7,7 @@ A chapter is one module here, one template and one line in the table below. The 
 - `"subgroups"`, the name: anchor in the page and name of `templates/subgroups.html.j2`. The template is the
   body of the chapter: `<section>` and `<h2>` are written around it. It starts with
   `{% from "macros.html.j2" import cell, figures_of with context %}`, and sees `section` (all of it),
-  `figures`, and what `words(section)` returns.
+  `figures`, `titles` of all chapters by name, and what `words(section)` returns.
 - `"Subgroups"`, the heading.
 - the key: where its numbers are in the section. If `section.get(key)` is empty there is no chapter. Beside
   the section of the manifest there are `study` (counts of records, the history) and `gallery` (a PNG).
