@@ -137,7 +137,11 @@ def matched_differences(sitting: Sitting, *, kind: str, resamples: Resamples) ->
     drawn = resamples.evaluate(rates)
     model, readers = drawn[:, :, 0], drawn[:, :, 1]
     defined = ~np.isnan(drawn).any(axis=(1, 2))
-    together = np.cov(np.hstack([model, readers])[defined].T)
+    width = 2 * len(targets)
+    is_enough = defined.sum() > max(1, resamples.count / 2)
+    together = (
+        np.cov(np.hstack([model, readers])[defined].T) if is_enough else np.full((width, width), np.nan)
+    )
     found = _contrast(np.concatenate([everyone[:, 0], everyone[:, 1]]), np.atleast_2d(together))
     return Differences(
         found.model, found.readers, found.covariance, found.readers_covariance, model - readers

@@ -87,7 +87,7 @@ def readers_section(
     ids = [record["id"] for record in records]
     seats = _seat(readings, ids, scored.classes, key=load_key(config.key_file))
     panel = _panel(config.panel, seats.readers)
-    seed = derive_seed("medcli evaluate", "readers", predictions.part)
+    seed = derive_seed(config.seed, "evaluate", "readers", predictions.part)
     classes = [
         _one_class(scored, seats, column, panel=panel, config=config, seed=seed)
         for column in range(len(scored.classes))
@@ -252,7 +252,7 @@ def _one_class(
         is_called=_calls(scored, column),
         are_calls=kind == "binary",
         positive_from=cut,
-        resamples=Resamples(scored.num_clusters, derive_seed(seed, "patients")),
+        resamples=Resamples(scored.num_clusters, derive_seed(seed, "patients"), config.resamples),
         margin=config.margin,
         level=config.level,
     )

@@ -124,12 +124,12 @@ def _ratings(readings: Readings, column: int, config: ReadersConfig) -> np.ndarr
 
 
 def _patients(readings: Readings) -> np.ndarray:
-    """Code of each image's patient from 0; where none is named the image itself is one."""
+    """Code of each image's patient from 0, in any order of rows; where none is named the image is one."""
     owners = [
         ("patient", owner) if owner else ("image", name)
         for name, owner in zip(readings.ids, readings.patients, strict=True)
     ]
-    numbering = {owner: code for code, owner in enumerate(dict.fromkeys(owners))}
+    numbering = {owner: code for code, owner in enumerate(sorted(set(owners)))}
     return np.array([numbering[owner] for owner in owners], dtype=np.int64)
 
 

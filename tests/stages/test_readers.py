@@ -207,6 +207,19 @@ def test_grades_have_weighted_kappa_and_become_calls(tmp_path):
         )
 
 
+def test_rows_and_readers_in_any_order_agree_as_much(tmp_path):
+    generator = np.random.default_rng(6)
+    rows = [[i, f"p{i // 3}", name, int(generator.random() < 0.4)] for name in "ABCD" for i in range(60)]
+    results = []
+    for order in (range(240), generator.permutation(240)):
+        shuffled = [["id", "patient", "reader", "value"], *(rows[k] for k in order)]
+        results.append(run(write(tmp_path / "r.csv", shuffled))["labels"][0]["agreement"][0])
+    one, other = results
+    for name in ("fleiss", "conger", "gwet_ac1", "brennan_prediger", "krippendorff"):
+        assert other[name]["estimate"] == pytest.approx(one[name]["estimate"], abs=1e-12)
+        assert other[name]["ci"] == pytest.approx(one[name]["ci"], abs=1e-12)
+
+
 def test_options_that_do_not_fit(tmp_path):
     source = write(tmp_path / "r.csv", READINGS)
     out = tmp_path / "truth.csv"
