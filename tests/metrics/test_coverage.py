@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri
 
 from medcli.metrics.discrimination import auc_quantity
 from medcli.metrics.intervals import proportion
+from tests.metrics.coverage import DESIGNS, coverage
 
 STUDIES = 250
 
@@ -44,3 +47,15 @@ def test_truth_is_inside(positives, area, clustered):
     assert defined > 0.95 * STUDIES
     assert hits / defined >= 0.92
     assert found / defined >= 0.92
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("MEDCLI_SLOW" not in os.environ, reason="takes an hour; MEDCLI_SLOW=1 runs it")
+@pytest.mark.parametrize("clustered", [False, True], ids=["images", "patients"])
+@pytest.mark.parametrize("positives", [10, 30, 300])
+@pytest.mark.parametrize("design", DESIGNS)
+def test_every_default_interval_holds_the_truth(design, positives, clustered):
+    """In 92 of 100 studies at least, but for the error of a simulation of so many."""
+    for row in coverage(design, positives, clustered=clustered, studies=400):
+        error = np.sqrt(0.92 * 0.08 / row["defined"])
+        assert row["coverage"] >= 0.92 - 2 * error, row
