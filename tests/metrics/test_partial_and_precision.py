@@ -16,6 +16,7 @@ from medcli.metrics.average_precision import (
     trapezoid_precision_area,
 )
 from medcli.metrics.bootstrap import Resamples, ranking
+from medcli.metrics.discrimination import best_youden
 from medcli.metrics.fixed_rates import sensitivity_at_specificity, specificity_at_sensitivity
 from medcli.metrics.partial_auc import partial_area, partial_auc
 from medcli.metrics.roc import auc
@@ -175,3 +176,15 @@ def test_fixed_rates_of_one_class_are_null(function, targets):
     found = function(np.array(targets), size, size, **{name: 0.9}, level=0.95)
     assert found["estimate"] is None
     assert found["reason"]
+
+
+def test_the_best_threshold_is_that_of_proc():
+    targets, scores, patients = asah("s100b")
+    wanted = expected("01_asah_roc")["best_youden_s100b"]
+    found = best_youden(targets, scores, patients)
+    assert found["estimate"] == pytest.approx(wanted["youden"] - 1, rel=1e-9)
+    assert found["sensitivity"] == pytest.approx(wanted["sensitivity"], rel=1e-9)
+    assert found["specificity"] == pytest.approx(wanted["specificity"], rel=1e-9)
+    # pROC cuts between two scores; the rule here is `score >= threshold`, at a score.
+    below = np.max(scores[scores < found["threshold"]])
+    assert below < wanted["threshold"] <= found["threshold"]
