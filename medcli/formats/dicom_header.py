@@ -160,7 +160,12 @@ def _check_class(dataset: FileDataset) -> None:
 
 def _check_native(dataset: FileDataset) -> None:
     """Refuse pixel data whose length contradicts the header: a lie there shears or loses frames silently."""
-    data = next(dataset[keyword].value for keyword in _PIXELS if keyword in dataset) or b""
+    try:
+        data = next(dataset[keyword].value for keyword in _PIXELS if keyword in dataset) or b""
+    except FAULTS as error:
+        raise reject("decode/corrupt", "the element of the pixel data is damaged") from error
+    if not isinstance(data, bytes):
+        raise reject("decode/corrupt", "the pixel data are of a type that holds no pixels")
     size = native_size(dataset)
     if len(data) < size:
         raise reject("decode/truncated", "there are fewer pixels than the header announces")

@@ -18,6 +18,7 @@ from pydicom.uid import (
 from tests.formats.make import dicom_bytes, ramp
 from tests.hostile.kind import Kinds, colour, cut, deep, grey, kept, patched, refused
 
+PIXELS = b"\xe0\x7f\x10\x00OB"
 _NUMBERS = itertools.count(100_000)
 SIGNED = ramp(8, 8, dtype="int16", step=5)
 EXPLICIT = b"1.2.840.10008.1.2.1\0"
@@ -262,6 +263,8 @@ DAMAGED: Kinds = {
     "cut-preamble.dcm": refused(lambda: film()[:131], "decode/truncated"),
     "cut-meta.dcm": refused(lambda: film()[:140], "decode/truncated"),
     "cut-header.dcm": refused(lambda: film()[:200], "decode/truncated"),
+    "odd-pixels.dcm": refused(lambda: film().replace(PIXELS, PIXELS[:4] + b"\x4f\xaf"), "decode/corrupt"),
+    "text-pixels.dcm": refused(lambda: film().replace(PIXELS, PIXELS[:4] + b"UT"), "decode/corrupt"),
     "cut-pixels.dcm": refused(lambda: cut(film(), 0.8), "decode/truncated"),
     "deflated-bomb.dcm": refused(deflated_bomb, "decode/bomb"),
     "cut-deflated.dcm": refused(lambda: cut(deflated(), 0.9), "decode/truncated"),
