@@ -18,7 +18,7 @@ from medcli.attribution.examples import (
     findings_of_labels,
 )
 from medcli.attribution.localisation import Localisation, localise
-from medcli.calibration.calibrator import apply
+from medcli.calibration.calibrator import calibrated
 from medcli.calibration.scores import to_probabilities
 from medcli.checks import check_finite
 from medcli.config import ExplainConfig
@@ -214,24 +214,15 @@ def _probabilities(study: Study, logits: np.ndarray) -> tuple[str, np.ndarray, n
     """`calibrated` or `uncalibrated` probabilities, and the thresholds that go with them."""
     calibration = study.manifest.calibration
     thresholds = np.full(len(study.classes), 0.5)
+    raw = to_probabilities(logits, kind="logit", exclusive=study.is_exclusive)
     is_ours = calibration is not None and calibration["fitted_on"].get("model") in {study.model, None}
     if calibration is None or not is_ours:
-        return (
-            "uncalibrated",
-            to_probabilities(logits, kind="logit", exclusive=study.is_exclusive),
-            thresholds,
-        )
+        return "uncalibrated", raw, thresholds
     for column, point in enumerate(calibration["operating_points"]):
         if point["threshold"] is not None:
             thresholds[column] = point["threshold"]
-    values = apply(
-        logits,
-        kind="logit",
-        exclusive=study.is_exclusive,
-        method=calibration["method"],
-        parameters=calibration["parameters"],
-    )
-    return "uncalibrated" if calibration["method"] == "none" else "calibrated", values, thresholds
+    values = calibrated(logits, calibration, kind="logit", exclusive=study.is_exclusive)
+    return ("uncalibrated", raw, thresholds) if values is None else ("calibrated", values, thresholds)
 
 
 def _tell(section: dict[str, Any], progress: Progress) -> None:

@@ -323,18 +323,36 @@ def test_localisation_is_of_the_label_in_the_mask_not_of_the_call(folder: Path, 
         assert found["num_empty_maps"] == found["num_masks"] - len(hits[name])
 
 
+def temperature_of(model: str) -> dict:
+    """A calibration as calibrate writes it, of some model."""
+    known = {"flags": [], "reason": None}
+    point = {"rule": "0.5", "threshold": 0.5, "value": None, "expected": None, "reason": None}
+    rates = {"sensitivity": None, "specificity": None, "chosen_on": "fitted"}
+    fitted = {"part": "val", "sha256": "0" * 64, "images": "0" * 64, "n": 9, "n_patients": 9, "unit": "image"}
+    return {
+        "method": "temperature",
+        "score": "logit",
+        "parameters": [
+            {"class": name, "method": "temperature", "temperature": 3.0, **known} for name in CLASSES
+        ],
+        "folds": None,
+        "comparison": None,
+        "fitted_on": {**fitted, "model": model},
+        "prevalence_shift": None,
+        "prediction_sets": None,
+        "operating_points": [{"class": name, **point, **rates} for name in CLASSES],
+        "summary": {},
+        "digest": "0" * 64,
+    }
+
+
 def test_a_calibration_of_this_model_changes_the_gallery_and_one_of_another_does_not(
     folder: Path, tmp_path: Path
 ) -> None:
     manifest = read_manifest(str(folder / "study.json"))
     pages = [explain(folder, tmp_path, limit=4).explanation["gallery"]["sha256"]]
     for model in (manifest.model["sha256"], "0" * 64):
-        calibration = {
-            "method": "temperature",
-            "parameters": [{"class": name, "temperature": 3.0} for name in CLASSES],
-            "operating_points": [{"class": name, "threshold": 0.5} for name in CLASSES],
-            "fitted_on": {"model": model},
-        }
+        calibration = temperature_of(model)
         source = changed(folder, "calibrated.json", calibration=calibration)
         pages.append(explain(folder, tmp_path, limit=4, source=source).explanation["gallery"]["sha256"])
     assert pages[0] != pages[1]

@@ -79,7 +79,7 @@ def test_test_images_that_are_pixel_copies_of_training_images(tmp_path: Path) ->
 
     found = manifest.evidence["same_pixels"]
     assert (found["sets"], found["images"]) == (len(sets), sum(map(len, sets)))
-    assert found["conflicts"] == {"labels": len(crossing)}  # the top folders, Training and Testing
+    assert found["conflicts"] == {"part": len(crossing)}  # Training and Testing
     _, files = read_sources(manifest.sources)
     listed = {
         frozenset(data / files[identity]["path"] for identity in entry["ids"]) for entry in found["listed"]
