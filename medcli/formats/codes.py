@@ -53,8 +53,8 @@ CODES: dict[str, str] = {
     "recipe/too-large": "with --spacing the volume would have too many voxels",
     "recipe/failed": "the recipe cannot be applied to the image",
     "worker/died": "the process that read the file died",
-    "worker/timeout": "reading the file took too long",
-    "worker/memory": "reading the file needed more memory than a worker may use",
+    "worker/timeout": "reading the file took longer than 120 s, and a second more for each MiB",
+    "worker/memory": "reading the file needed more than 4 GiB, and 8 MiB more for each MiB",
     "worker/crashed": "the library that read the file failed in an unforeseen way",
 }
 
