@@ -20,7 +20,7 @@ from medcli.metrics.curves import roc_points
 from medcli.metrics.heterogeneity import cochran_q
 from medcli.metrics.model_differences import MEASURES, Setting, compare_label, compare_macro
 from medcli.metrics.multiplicity import holm
-from medcli.metrics.noninferiority import judge
+from medcli.metrics.noninferiority import after_holm, judge
 from medcli.progress import SILENT, Progress
 from medcli.stages._lineup import Entrant, Lineup, line_up, load_entrants
 from medcli.stages._shift import describe_shift
@@ -28,12 +28,6 @@ from medcli.store.atomic import check_creatable, locked, prepare_folder, write_b
 from medcli.store.digests import derive_seed
 from medcli.store.results_schema import COMPARISON_VERSION
 
-CLAIMS = {
-    "superiority": "superior",
-    "inferiority": "inferior",
-    "equivalence": "equivalent",
-    "noninferiority": "non-inferior",
-}
 Document = dict[str, Any]
 
 
@@ -204,7 +198,13 @@ def _judge(pairs: list[dict[str, Any]], config: CompareConfig) -> None:
         pair["judgement"] = judge(
             pair["measures"][config.measure], margin=config.margin, higher_is_better=higher_is_better
         )
-    _correct_claims([pair["judgement"] for pair in pairs], tail=(1 - config.level) / 2)
+    corrected = after_holm([pair["judgement"] for pair in pairs], level=config.level)
+    for pair, found in zip(pairs, corrected, strict=True):
+        pair["judgement"] |= {
+            "verdict": found["verdict"],
+            "after_holm": found["claims"],
+            "p_holm": found["p"],
+        }
 
 
 def _correct_tests(pairs: list[dict[str, Any]]) -> None:
@@ -215,21 +215,6 @@ def _correct_tests(pairs: list[dict[str, Any]]) -> None:
         for pair, test, p in zip(pairs, tests, adjusted, strict=True):
             if test:
                 pair["measures"][name]["test"] = {**test, "p_holm": p}
-
-
-def _correct_claims(judgements: list[dict[str, Any]], *, tail: float) -> None:
-    """Let only those claims stand whose one-sided test survives Holm's correction over all of the kind."""
-    for side, claim in CLAIMS.items():
-        adjusted = holm([found["p"][side] for found in judgements])
-        for found, p in zip(judgements, adjusted, strict=True):
-            kept = found.setdefault("after_holm", [])
-            if claim in found["claims"] and p is not None and p < tail:
-                kept.append(claim)
-    for found in judgements:
-        if found["after_holm"]:
-            found["verdict"] = found["after_holm"][0]
-        elif found["claims"]:
-            found["verdict"] = "no claim" if found["margin"] is None else "not shown to be non-inferior"
 
 
 def _by(config: CompareConfig, lineup: Lineup) -> dict[str, Any]:
