@@ -13,6 +13,7 @@ from medcli.calibration.prevalence import estimate_prevalences, prevalences, shi
 from medcli.calibration.referee import Task
 from medcli.config import CalibrateConfig
 from medcli.errors import DataError, UsageError, at
+from medcli.stages._class_shares import class_shares
 from medcli.stages._predictions import load_source, open_predictions
 from medcli.store.references import Reference, display
 
@@ -40,7 +41,7 @@ def prevalence_shift(
         raise UsageError("give the prevalence with --prevalence-shift, or estimate it, not both")
     before = prevalences(targets)
     if config.prevalence_from is None:
-        given = _parse(config.prevalence_shift, task.classes)
+        given = _given(config.prevalence_shift, task.classes)
         after = before.copy()
         after[list(given)] = list(given.values())
         if task.exclusive:
@@ -68,24 +69,15 @@ def prevalence_shift(
     }
 
 
-def _parse(texts: tuple[str, ...], classes: list[str]) -> dict[int, float]:
-    """Prevalence by column, from `0.02` (for every label) or `CLASS=0.02`."""
+def _given(texts: tuple[str, ...], classes: list[str]) -> dict[int, float]:
+    """Prevalence by column; with several classes each must be named."""
     given: dict[int, float] = {}
-    for text in texts:
-        name, mark, number = text.rpartition("=")
-        if mark and name not in classes:
+    for name, value in class_shares("--prevalence-shift", texts, classes):
+        if not name and len(classes) > 1:
             raise UsageError(
-                f"--prevalence-shift {text}: there is no class {name!r}", hint=f"one of {classes}"
+                f"--prevalence-shift {value:g}: say of which class", hint=f"{classes[0]}={value:g}"
             )
-        try:
-            value = float(number)
-        except ValueError as error:
-            raise UsageError(f"--prevalence-shift {text}: {number!r} is not a number") from error
-        if not 0 < value < 1:
-            raise UsageError(f"--prevalence-shift {text}: a prevalence is above 0 and below 1")
-        if not mark and len(classes) > 1:
-            raise UsageError(f"--prevalence-shift {text}: say of which class", hint=f"{classes[0]}={number}")
-        given[classes.index(name) if mark else 0] = value
+        given[classes.index(name) if name else 0] = value
     return given
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from medcli.config import EvaluateConfig, ShareInterval
 from medcli.errors import UsageError
 from medcli.metrics.settings import Settings
+from medcli.stages._class_shares import class_shares
 from medcli.store.digests import derive_seed
 
 
@@ -37,19 +38,6 @@ def measure_settings(config: EvaluateConfig, *, classes: Sequence[str], part: st
 def _prevalences(options: Sequence[str], classes: Sequence[str]) -> dict[str, float]:
     """`0.02` for all classes, `Edema=0.02` for one."""
     found: dict[str, float] = {}
-    for text in options:
-        name, _, number = text.rpartition("=")
-        if name and name not in classes:
-            raise UsageError(
-                f"--prevalence {text!r}: there is no class {name!r}", hint=f"classes are {', '.join(classes)}"
-            )
-        try:
-            value = float(number)
-        except ValueError:
-            value = 0.0
-        if not 0 < value < 1:
-            raise UsageError(
-                f"--prevalence {text!r} is not a share above 0 and below 1", hint="write 0.02 or Edema=0.02"
-            )
+    for name, value in class_shares("--prevalence", options, classes):
         found |= {name: value} if name else dict.fromkeys(classes, value)
     return found

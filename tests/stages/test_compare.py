@@ -19,13 +19,6 @@ from tests.cli.run import medcli
 from tests.realdata import real_data
 
 
-@pytest.fixture
-def key(tmp_path):
-    path = tmp_path / "key"
-    path.write_text("ab" * 32)
-    return path
-
-
 def study(seed=0, n=240, patients=120):
     generator = np.random.default_rng(seed)
     owners = np.arange(n) % patients

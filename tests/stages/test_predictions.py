@@ -16,13 +16,6 @@ from medcli.store.manifest import write_manifest
 from tests.realdata import real_data
 
 
-@pytest.fixture
-def key(tmp_path):
-    path = tmp_path / "key"
-    path.write_text("ab" * 32)
-    return path
-
-
 def write(path, rows):
     with path.open("w", newline="") as file:
         csv.writer(file).writerows(rows)

@@ -22,13 +22,6 @@ from tests.realdata import real_data
 NAMES = ("A", "B", "C", "D", "E")
 
 
-@pytest.fixture
-def key(tmp_path):
-    path = tmp_path / "key"
-    path.write_text("ab" * 32)
-    return path
-
-
 def write(path, rows):
     with path.open("w", newline="") as file:
         csv.writer(file).writerows(rows)
