@@ -40,15 +40,12 @@ def fit_platt(logits: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
     outcomes, held = held_outcomes(logits, targets)
     flags = few_flags(targets) + held
     standard = (logits - center) / spread
-    # Scores in the opposite order have no maximum either when they separate; their slope is not needed.
-    if np.dot(standard, outcomes - outcomes.mean()) <= 0:
-        flags.append("the scores run against the labels: the slope stops at its bound")
-        line = _LEAST_SLOPE * standard
-        slope = _LEAST_SLOPE
+    fit = fit_logistic(np.stack([standard, np.ones_like(standard)], axis=1), outcomes)
+    slope, intercept = (float(weight) for weight in fit.weights)
+    if slope <= _LEAST_SLOPE:
+        flags.append("the scores do not rise with the labels: the slope stops at its bound")
+        slope, line = _LEAST_SLOPE, _LEAST_SLOPE * standard
         intercept = float(fit_logistic(np.ones((len(line), 1)), outcomes, offset=line).weights[0])
-    else:
-        fit = fit_logistic(np.stack([standard, np.ones_like(standard)], axis=1), outcomes)
-        slope, intercept = (float(weight) for weight in fit.weights)
-        if fit.is_bounded:
-            flags.append("the scores all but separate the classes: the slope stops at its bound")
+    elif fit.is_bounded:
+        flags.append("the scores all but separate the classes: the slope stops at its bound")
     return result({"slope": slope / spread, "intercept": intercept - slope * center / spread}, flags=flags)
