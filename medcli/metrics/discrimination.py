@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from medcli.metrics.intervals import Interval, logit_interval, newcombe_auc
+from medcli.metrics.intervals import Interval, logit_interval, newcombe_auc, normal_quantile, student_quantile
 from medcli.metrics.roc import RocComponents, auc_covariance, roc_components, roc_curve
 from medcli.quantity import Quantity, beside, quantity, undefined
 
@@ -63,7 +63,8 @@ def macro_auc(
 
     The interval is on the logit scale. Where a label has fewer than 30 positive or negative patients, the
     intervals of the labels are squared and added, with the correlations between labels (of a label without
-    variance, none): DeLong's variance of an AUC of few cases is too small, and so is that of their mean.
+    variance, none): DeLong's variance of an AUC of few cases is too small, and so is that of their mean. As
+    those correlations are estimated from few patients too, Student's t with patients less one replaces z.
 
     Args:
         components: Of each label, all with the same numbering of patients.
@@ -72,7 +73,8 @@ def macro_auc(
         weights: Of each label; equal when None.
         name: Of the mean.
 
-    Reference: Zou, Psychological Methods 2007; 12:399.
+    Reference: Zou, Psychological Methods 2007; 12:399. Cameron & Miller, Journal of Human Resources 2015;
+    50:317, section VI.D.
     """
     mean = _WeightedMean(level)
     for position, item in enumerate(components):
@@ -85,7 +87,8 @@ def macro_auc(
     if mean.fewest >= FEW and se is not None and se > 0 and 0 < estimate < 1:
         interval, kind = logit_interval(estimate, se, level=level), "logit scale"
     else:
-        below, above = mean.distances()
+        wider = student_quantile(level, n_clusters) / normal_quantile(level) if mean.count > 1 else 1.0
+        below, above = (wider * distance for distance in mean.distances())
         interval, kind = (max(0.0, estimate - below), min(1.0, estimate + above)), "square and add (Zou 2007)"
     value = quantity(
         estimate,
