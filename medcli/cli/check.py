@@ -23,7 +23,8 @@ def check(
     """Say whether files are whole.
 
     Silent if all are, else their names and status 4.
-    A manifest is whole when every file that it names is there with the digest that it recorded.
+    A manifest is whole when every file that it names is there with the digest that it recorded, and its
+    calibration still has the digest that froze it.
     """
     config = CheckConfig(**locals())
     from medcli.stages.check import run

@@ -22,6 +22,7 @@ from medcli.progress import SILENT, Progress
 from medcli.stages._operating_points import FOLD_SEED, operating_points
 from medcli.stages._predictions import load_source, open_predictions
 from medcli.stages._prevalence_shift import prevalence_shift
+from medcli.store.calibration_schema import calibration_digest
 from medcli.store.digests import digest_json
 from medcli.store.manifest import Manifest
 from medcli.store.predictions import Predictions
@@ -206,11 +207,6 @@ def _sets(
 def images_digest(records: list[dict[str, Any]]) -> str:
     """Digest of which images there are, in any order."""
     return digest_json(sorted(record["id"] for record in records))
-
-
-def calibration_digest(section: dict[str, Any]) -> str:
-    """Digest of all that the section says but for itself: parameters and thresholds are frozen by it."""
-    return digest_json({name: value for name, value in section.items() if name != "digest"})
 
 
 def _usable_rows(targets: np.ndarray, *, exclusive: bool) -> np.ndarray:

@@ -1,8 +1,11 @@
-"""The JSON Schema of the section `calibration` of a manifest."""
+"""The section `calibration` of a manifest: its JSON Schema, and the digest that freezes it."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from medcli.errors import DataError
+from medcli.store.digests import digest_json
 
 _SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _NAME = {"type": "string", "minLength": 1, "maxLength": 256}
@@ -138,3 +141,23 @@ CALIBRATION_SCHEMA: dict[str, Any] = {
         "digest": _SHA256,
     },
 }
+
+
+def calibration_digest(section: dict[str, Any]) -> str:
+    """Digest of all that the section says but for itself: parameters and thresholds are frozen by it."""
+    return digest_json({name: value for name, value in section.items() if name != "digest"})
+
+
+def check_frozen(section: dict[str, Any]) -> None:
+    """Refuse a calibration of which a parameter, a threshold or anything else was changed.
+
+    Raises:
+        DataError: If its digest is not that of what it says.
+    """
+    found = calibration_digest(section)
+    if section["digest"] != found:
+        raise DataError(
+            f"its calibration was changed after it was made: it is frozen as {section['digest'][:12]}, "
+            f"parameters and thresholds now give {found[:12]}",
+            hint="run medcli calibrate on the val predictions of this model",
+        )

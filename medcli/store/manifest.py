@@ -13,6 +13,7 @@ from medcli import __version__
 from medcli.config import recorded_options
 from medcli.errors import DataError, InputError, UsageError
 from medcli.store.atomic import write_bytes
+from medcli.store.calibration_schema import check_frozen
 from medcli.store.digests import digest_json
 from medcli.store.kinds import Kind, kind_of
 from medcli.store.references import Reference, find_references, map_paths
@@ -95,7 +96,7 @@ def read_manifest(source: str) -> Manifest:
 
     Raises:
         InputError: If it does not exist.
-        DataError: If it is cut, not JSON, or breaks the schema.
+        DataError: If it is cut, not JSON, breaks the schema, or holds a calibration that was changed.
     """
     if source == "-":
         return parse_manifest(_read_stdin(), where="standard input", base=Path.cwd())
@@ -137,6 +138,8 @@ def parse_manifest(data: bytes, *, where: str, base: Path) -> Manifest:
     try:
         check_manifest(document)
         _check_ids(document)
+        if document.get("calibration"):
+            check_frozen(document["calibration"])
     except DataError as error:
         error.where = where
         raise

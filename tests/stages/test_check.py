@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
 import pytest
 import torch
 
-from medcli.config import CheckConfig
+from medcli.config import CalibrateConfig, CalibrationMethod, CheckConfig
 from medcli.errors import DataError, InputError
+from medcli.stages import calibrate
 from medcli.stages.check import run
 from medcli.store.manifest import Manifest, write_manifest
 from medcli.store.predictions import write_predictions
 from medcli.store.weights import read_tensors, write_safetensors
 from tests.cli.run import medcli
+from tests.reporting.synthetic import study as scored_study
 from tests.store.helpers import TASK, record, small_predictions, write_shard
 
 
@@ -72,3 +75,28 @@ def test_names_of_bad_files_go_to_stdout_with_status_4(tmp_path: Path) -> None:
 def test_a_missing_file_is_no_damaged_file(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         run(CheckConfig(files=(str(tmp_path / "none"),)))
+
+
+@pytest.mark.parametrize(
+    "place", [("operating_points", 1, "threshold"), ("parameters", 0, "slope"), ("fitted_on", "n_patients")]
+)
+def test_a_threshold_or_parameter_that_was_changed_is_found_and_refused(tmp_path: Path, place: tuple) -> None:
+    manifest = calibrate.run(
+        CalibrateConfig(source=str(scored_study(tmp_path)), method=CalibrationMethod.platt)
+    )
+    path = tmp_path / "calibrated.json"
+    write_manifest(manifest, path)
+    assert run(CheckConfig(files=(str(path),))) == []
+    document = json.loads(path.read_bytes())
+    *way, last = place
+    part = document["calibration"]
+    for step in way:
+        part = part[step]
+    part[last] += 1 if last == "n_patients" else 1e-12
+    path.write_text(json.dumps(document))
+    [fault] = run(CheckConfig(files=(str(path),)))
+    assert fault.path == str(path)
+    assert "calibration was changed after it was made" in fault.reason
+    done = medcli("evaluate", path, tmp_path / "report")
+    assert done.returncode == 65
+    assert "calibrated.json: its calibration was changed" in done.stderr

@@ -16,6 +16,7 @@ from medcli.errors import DataError
 from medcli.metrics.roc import auc
 from medcli.stages import calibrate
 from medcli.stages.evaluate import run
+from medcli.store.calibration_schema import calibration_digest
 from medcli.store.manifest import read_manifest, write_manifest
 from medcli.store.predictions import Predictions, write_predictions
 from medcli.store.references import verify
@@ -241,7 +242,7 @@ def test_a_calibration_of_other_things_is_refused(tmp_path):
     ):
         manifest = read_manifest(str(source))
         change(manifest.calibration)
-        manifest.calibration["digest"] = calibrate.calibration_digest(manifest.calibration)
+        manifest.calibration["digest"] = calibration_digest(manifest.calibration)
         write_manifest(manifest, tmp_path / "changed.json")
         with pytest.raises(DataError, match=words):
             evaluate(tmp_path / "changed.json", tmp_path)

@@ -19,6 +19,7 @@ from medcli.config import AttributionMethod, ExplainConfig, Part
 from medcli.errors import DataError, UsageError
 from medcli.models.networks import create_network, input_tensor
 from medcli.stages.explain import run
+from medcli.store.calibration_schema import calibration_digest
 from medcli.store.digests import digest_json, sha256_bytes
 from medcli.store.manifest import Manifest, read_manifest, write_manifest
 from medcli.store.maps import read_maps
@@ -329,7 +330,7 @@ def temperature_of(model: str) -> dict:
     point = {"rule": "0.5", "threshold": 0.5, "value": None, "expected": None, "reason": None}
     rates = {"sensitivity": None, "specificity": None, "chosen_on": "fitted"}
     fitted = {"part": "val", "sha256": "0" * 64, "images": "0" * 64, "n": 9, "n_patients": 9, "unit": "image"}
-    return {
+    section = {
         "method": "temperature",
         "score": "logit",
         "parameters": [
@@ -342,8 +343,8 @@ def temperature_of(model: str) -> dict:
         "prediction_sets": None,
         "operating_points": [{"class": name, **point, **rates} for name in CLASSES],
         "summary": {},
-        "digest": "0" * 64,
     }
+    return {**section, "digest": calibration_digest(section)}
 
 
 def test_a_calibration_of_this_model_changes_the_gallery_and_one_of_another_does_not(
