@@ -1,6 +1,6 @@
 """The DICOM data set of an image, once its header is known to describe one that can be decoded.
 
-References: DICOM PS3.3 C.7.6.3 (image pixel), C.7.6.1.1.2 (image type); PS3.5 A.5 (deflate); PS3.10 7.1.
+References: DICOM PS3.3 C.7.6.3 (image pixel), C.7.6.1.1.2 (image type); PS3.5 A.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pydicom.pixels import get_decoder
 from medcli.errors import DataError
 from medcli.formats import dicom_codecs
 from medcli.formats.codes import reject
+from medcli.formats.dicom_deflate import check_deflated, has_deflated_frames, inflate_frames
 from medcli.formats.dicom_values import FAULTS, all_of, integer, text
-from medcli.formats.inflate import RAW_DEFLATE, inflate
 from medcli.formats.source import MAX_BYTES, MAX_PIXELS
 
 _CHECKED = [
@@ -37,7 +37,6 @@ _CHECKED = [
 ]
 _PIXELS = {"PixelData": 0, "FloatPixelData": 32, "DoubleFloatPixelData": 64}
 _TINY = 256  # bytes; no DICOM object is that small
-DEFLATED = b"1.2.840.10008.1.2.1.99"
 _NO_PICTURES = {uid.SegmentationStorage, uid.RTDoseStorage, uid.SurfaceSegmentationStorage}
 _TILES = {uid.VLWholeSlideMicroscopyImageStorage}
 
@@ -63,7 +62,8 @@ def read_header(content: bytes, *, keywords: list[str]) -> FileDataset:
     check_image(dataset)
     # Tag, length and, in explicit VR, the VR come before the first pixel (PS3.5 7.1).
     num_bytes = len(content) - position - (8 if dataset.original_encoding[0] else 12)
-    if not is_deflated and not transfer_syntax(dataset).is_compressed and num_bytes < native_size(dataset):
+    is_compressed = is_deflated or has_deflated_frames(dataset) or transfer_syntax(dataset).is_compressed
+    if not is_compressed and num_bytes < native_size(dataset):
         raise reject("decode/truncated", "the file ends before its pixel data do")
     return dataset
 
@@ -83,6 +83,8 @@ def read_image(content: bytes) -> FileDataset:
     if not any(keyword in dataset for keyword in _PIXELS):
         raise _no_pixels(dataset, len(content))
     check_image(dataset)
+    if has_deflated_frames(dataset):
+        inflate_frames(dataset)
     if not transfer_syntax(dataset).is_compressed:
         _check_native(dataset)
     return dataset
@@ -147,7 +149,8 @@ def check_image(dataset: FileDataset) -> None:
         raise reject("decode/bad-header", f"(0028,0101) Bits Stored is {stored} of {allocated}")
     if rows * columns * num_frames * samples * max(8, allocated) // 8 > MAX_BYTES:
         raise reject("decode/bomb", f"{num_frames} frames of {rows}x{columns} are larger than the limit")
-    transfer_syntax(dataset)
+    if not has_deflated_frames(dataset):
+        transfer_syntax(dataset)
 
 
 def _check_class(dataset: FileDataset) -> None:
@@ -173,19 +176,6 @@ def _check_native(dataset: FileDataset) -> None:
     extra = data[size:]
     if len(extra) >= max(2, frame) or len(set(extra)) > 1:
         raise reject("decode/bad-header", "there are more pixels than the header announces")
-
-
-def check_deflated(content: bytes) -> bool:
-    """Whether the data set is deflated; if so it is known to inflate to an acceptable size."""
-    head = content[132:2048]
-    if content[128:132] != b"DICM" or DEFLATED not in head:
-        return False
-    # The group length of the file meta information says where the deflated stream begins (PS3.10 7.1).
-    if head[:8] != b"\x02\x00\x00\x00UL\x04\x00":
-        raise reject("decode/bad-header", "a deflated DICOM file without the length of its meta information")
-    start = 144 + int.from_bytes(head[8:12], "little")
-    inflate(content[start:], wbits=RAW_DEFLATE)
-    return True
 
 
 def _unreadable(content: bytes, error: BaseException) -> DataError:

@@ -15,7 +15,7 @@ import pydicom
 from medcli.errors import DataError
 from medcli.formats import dicom
 from medcli.formats.codes import DECODER_FAULTS, reject
-from medcli.formats.dicom_header import DEFLATED, check_deflated
+from medcli.formats.dicom_deflate import DEFLATED, check_deflated
 from medcli.formats.source import MAX_BYTES, Geometry, SourceImage, stack
 
 VOLUMES = frozenset({"CT", "MR", "PT"})

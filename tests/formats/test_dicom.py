@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import zlib
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import BasicTextSRStorage, DeflatedExplicitVRLittleEndian
+from pydicom.uid import BasicTextSRStorage, DeflatedExplicitVRLittleEndian, JPEG2000Lossless
 
 from medcli.errors import DataError
 from medcli.formats.image import decode, scan
@@ -138,6 +140,38 @@ def test_deflated_is_read_and_its_bomb_is_not(tmp_path: Path, monkeypatch: pytes
     assert np.array_equal(decoded(content, tmp_path).pixels, ramp())
     monkeypatch.setattr("medcli.formats.inflate.inflate.__kwdefaults__", {"limit": 200})
     assert rejected(content, tmp_path) == ("decode/bomb", "decode/bomb")
+
+
+def deflated_frames(frames: np.ndarray, **tags: object) -> bytes:
+    """Frames that are deflated one by one (PS3.5 A.4), a transfer syntax that pydicom has no name for."""
+    packers = [zlib.compressobj(wbits=-15) for _ in frames]
+    streams = [p.compress(f.tobytes()) + p.flush() for p, f in zip(packers, frames, strict=True)]
+    dataset = pydicom.dcmread(io.BytesIO(dicom_bytes(frames[0], NumberOfFrames=len(frames), **tags)))
+    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    dataset.PixelData = pydicom.encaps.encapsulate(streams)
+    dataset["PixelData"].VR = "OB"
+    file = io.BytesIO()
+    dataset.save_as(file)
+    return file.getvalue().replace(JPEG2000Lossless.encode(), b"1.2.840.10008.1.2.8.1\0")
+
+
+def test_frames_that_are_deflated_one_by_one(tmp_path: Path) -> None:
+    frames = np.stack([ramp(dtype="uint16"), ramp(dtype="uint16") * 3])
+    content = deflated_frames(frames)
+    assert np.array_equal(decoded(content, tmp_path).pixels, frames)
+    assert scan(tmp_path / "image").kind == "dicom"
+    sizes = {"decode/corrupt": frames[:, :-1], "decode/bomb": np.concatenate([frames, frames], axis=1)}
+    for code, sent in sizes.items():
+        with pytest.raises(DataError) as caught:
+            decoded(deflated_frames(sent, Rows=frames.shape[1]), tmp_path)
+        assert caught.value.code == code
+
+
+def test_deflated_frames_of_single_bits_are_joined(tmp_path: Path) -> None:
+    bits = np.random.default_rng(0).integers(0, 2, (3, 5, 7), dtype=np.uint8)
+    packed = np.packbits(bits.reshape(3, -1), axis=1, bitorder="little")
+    tags = {"Rows": 5, "Columns": 7, "BitsAllocated": 1, "BitsStored": 1, "HighBit": 0}
+    assert np.array_equal(decoded(deflated_frames(packed[:, None], **tags), tmp_path).pixels, bits)
 
 
 def test_a_segmentation_is_no_image() -> None:
