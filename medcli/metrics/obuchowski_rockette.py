@@ -219,7 +219,8 @@ def _omnibus(mean_square: float, denominator: float, *, df1: int, df2: float | N
         return hypothesis_test(name, statistic=None, p=None, reason="readers and cases do not vary")
     if df2 is None or math.isinf(df2):
         statistic = df1 * mean_square / denominator
-        return hypothesis_test(name, statistic=statistic, df=df1, p=float(chdtrc(df1, statistic)))
+        result = hypothesis_test(name, statistic=statistic, df=df1, p=float(chdtrc(df1, statistic)))
+        return {**result, "denominator": denominator}
     statistic = mean_square / denominator
     result = hypothesis_test(name, statistic=statistic, df=df1, p=float(fdtrc(df1, df2, statistic)))
     return {**result, "df2": df2, "denominator": denominator}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from medcli.metrics.intervals import mean_value
-from medcli.quantity import Quantity, beside, quantity, undefined
+from medcli.quantity import Quantity, beside
 
 # The smallest step of float64 below 1: what a probability is kept away from 0 and 1 in a logarithm.
 _TINY = np.finfo(np.float64).eps
@@ -51,44 +51,6 @@ def expected_calibration_error(
     edges = np.linspace(0, 1, num_bins + 1)
     codes, counts, confidence, frequency = _binned(probabilities, outcomes, edges)
     return float(np.sum(counts[codes] * np.abs(confidence[codes] - frequency[codes])) / len(probabilities))
-
-
-def ece_quantity(
-    probabilities: np.ndarray,
-    outcomes: np.ndarray,
-    clusters: np.ndarray,
-    *,
-    num_bins: int,
-    seed: int,
-    name: str,
-    simulations: int = 200,
-) -> Quantity:
-    """ECE beside the one that perfect calibration would show at this size.
-
-    The baseline is the mean over outcomes drawn from the probabilities themselves, each image on its own;
-    its `band` holds 95 % of them. The error has no interval: it is biased upwards, and resampling adds more.
-    """
-    method = f"{name}, {num_bins} equal-width bins"
-    num_clusters = len(np.unique(clusters))
-    if len(probabilities) == 0:
-        return undefined("no known label", method=method, n=0, n_clusters=0)
-    generator = np.random.Generator(np.random.PCG64(seed))
-    perfect = [
-        expected_calibration_error(
-            probabilities, generator.random(len(probabilities)) < probabilities, num_bins=num_bins
-        )
-        for _ in range(simulations)
-    ]
-    value = quantity(
-        expected_calibration_error(probabilities, outcomes, num_bins=num_bins),
-        method=method,
-        n=len(probabilities),
-        n_clusters=num_clusters,
-        reason="no interval: binned errors are biased upwards; compare with the baseline's band",
-    )
-    value = beside(value, rule="perfect calibration at this size", estimate=float(np.mean(perfect)))
-    value["baseline"]["band"] = [float(edge) for edge in np.quantile(perfect, [0.025, 0.975])]
-    return value
 
 
 def brier_quantity(

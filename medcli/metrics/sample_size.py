@@ -113,7 +113,7 @@ def paired_auc_power(
     Reference: Obuchowski & McClish, Statistics in Medicine 1997; 16:1529; Hanley & McNeil 1983; 148:839.
     """
     check_between(correlation, name="the correlation", low=-1, high=1)
-    variances = [_auc_variance(value, positives, negatives) for value in (first, second)]
+    variances = [hanley_mcneil_variance(value, positives, negatives) for value in (first, second)]
     variance = sum(variances) - 2 * correlation * math.sqrt(variances[0] * variances[1])
     if variance <= 0:
         raise DataError("estimates that correlate perfectly have no power to plan")
@@ -203,8 +203,11 @@ def expected_precision(
     }
 
 
-def _auc_variance(auc: float, positives: float, negatives: float) -> float:
-    """Variance of an AUC from exponential scores (Hanley & McNeil 1982)."""
+def hanley_mcneil_variance(auc: float, positives: float, negatives: float) -> float:
+    """Variance of an AUC whose scores are exponential in either class: what a plan can know beforehand.
+
+    Reference: Hanley & McNeil, Radiology 1982; 143:29, equations 1 and 2.
+    """
     first, second = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     spread = auc * (1 - auc) + (positives - 1) * (first - auc**2) + (negatives - 1) * (second - auc**2)
     return spread / (positives * negatives)

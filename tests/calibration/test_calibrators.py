@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import expit, logit, softmax
+from scipy.special import expit, softmax
 
 from medcli.calibration.calibrator import apply, check_method, fit, methods_for
 from medcli.calibration.platt import fit_platt
@@ -41,7 +41,7 @@ def test_softmax_temperature_is_the_root_that_r_finds():
     assert expected_calibration_error(after.max(axis=1), is_right) == pytest.approx(
         wanted["ece_toplabel_width15_after"], rel=1e-5
     )
-    assert (before.argmax(axis=1) == after.argmax(axis=1)).all()
+    assert (before.argmax(axis=1) == after.argmax(axis=1)).all() == wanted["accuracy_unchanged"]
 
 
 def test_a_planted_temperature_is_found():
@@ -53,10 +53,19 @@ def test_a_planted_temperature_is_found():
     assert found["flags"] == []
 
 
-def test_sigmoid_temperature_is_a_regression_without_intercept():
-    wanted, probabilities, targets = binary_oracle("data", "data.csv")
-    found = fit_sigmoid_temperature(logit(probabilities)[:, None], targets[:, None])
-    assert found["temperature"] == pytest.approx(wanted["temperature"]["T"], rel=1e-6)
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("data", "data.csv"), ("data_rounded_clip_1e_6", "data_rounded_with_0_and_1.csv")],
+)
+def test_sigmoid_temperature_is_a_regression_without_intercept(key, name):
+    wanted, probabilities, targets = binary_oracle(key, name)
+    logits = to_logits(probabilities[:, None], kind="probability", exclusive=False)
+    found = fit_sigmoid_temperature(logits, targets[:, None])["temperature"]
+    assert found == pytest.approx(wanted["temperature"]["T"], rel=1e-6)
+    assert 1 / found == pytest.approx(wanted["temperature"]["inverse_T"], rel=1e-6)
+    if key == "data":
+        other = expected("17_calibration_binary")["python_cross_checks"]["scipy_T"]
+        assert found == pytest.approx(other, rel=1e-6)
 
 
 def test_temperature_stops_at_its_bounds_and_says_so():

@@ -28,9 +28,10 @@ def test_limits_and_sets_are_those_worked_by_hand(alpha):
     strange = 1 - probabilities[np.arange(9), labels]
     limit = largest_usual(strange, np.arange(9), coverage=1 - float(alpha))
     entry = wanted["lac"][alpha]
-    assert math.isinf(limit) == entry["qhat_is_infinite"]
+    assert math.isinf(limit) == entry["qhat_is_infinite"] == (entry["rank"] > len(strange))
+    assert entry["qhat"] == (None if math.isinf(limit) else pytest.approx(limit))
     if not math.isinf(limit):
-        assert limit == pytest.approx(entry["qhat"])
+        assert limit == np.sort(strange)[entry["rank"] - 1]
     one = {"limit": None if math.isinf(limit) else limit}
     sets = prediction_sets(test, {"score": "lac", "classes": [{"yes": one}] * 3})
     assert [np.flatnonzero(row).tolist() for row in sets.yes] == entry["sets"]
@@ -49,8 +50,10 @@ def test_adaptive_sets_hold_the_class_that_crosses(alpha):
         coverage=0.5,
         score="aps",
     )
-    limit = largest_usual(np.array(wanted["aps_scores"]), np.arange(9), coverage=1 - float(alpha))
+    strange = np.array(wanted["aps_scores"])
+    limit = largest_usual(strange, np.arange(9), coverage=1 - float(alpha))
     assert limit == pytest.approx(wanted["aps"][alpha]["qhat"])
+    assert limit == np.sort(strange)[wanted["aps"][alpha]["rank"] - 1]
     for entry in fitted["classes"]:
         entry["yes"]["limit"] = limit
     sets = prediction_sets(test, fitted)
@@ -66,6 +69,7 @@ def test_each_class_has_its_own_limit_and_too_few_patients_get_every_set():
         by_hand = wanted["mondrian_alpha_0_2"][str(column)]
         assert entry["yes"]["n"] == by_hand["n"]
         assert entry["yes"]["limit"] == (by_hand["qhat"] and pytest.approx(by_hand["qhat"]))
+        assert (entry["yes"]["limit"] is None) == (by_hand["rank"] > by_hand["n"])
     assert fitted["classes"][0]["yes"]["reason"] == (
         "2 patients cannot promise 80%, 4 are needed: every set holds it"
     )

@@ -106,6 +106,8 @@ def test_youden_agrees_with_proc():
     assert found["threshold"] == 0.21 or found["threshold"] == 0.22
     assert found["sensitivity"] == pytest.approx(wanted["sensitivity"])
     assert found["specificity"] == pytest.approx(wanted["specificity"])
+    misses = (1 - found["sensitivity"]) ** 2 + (1 - found["specificity"]) ** 2
+    assert misses == pytest.approx(wanted["closest.topleft"])
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ def test_the_invariants():
         assert len(positive) == wanted["label_counts"][name]
         holders = {r["patient"] for r in positive}
         found = {part_of[r["id"]] for r in positive}
+        assert name != "rare" or len(holders) == wanted["patients_with_rare"]
         assert len(holders) < 3 or found == set(parts), name
         if len(holders) >= 20:
             share = len(positive) / len(records)

@@ -47,6 +47,14 @@ def test_cohen_agrees_with_r(name, kind):
     assert found["se"] == pytest.approx(wanted["se_asymptotic"], rel=1e-9)
     assert found["ci"] == pytest.approx(wanted["ci95"], rel=1e-9)
     assert found["test"]["statistic"] == pytest.approx(wanted["z_null"], rel=1e-9)
+    # The same two as the package irr prints them.
+    assert found["estimate"] == pytest.approx(wanted["kappa_irr"], rel=1e-9)
+    assert found["test"]["statistic"] == pytest.approx(wanted["z_irr"], rel=1e-9)
+    if name == "ordinal4" and kind != "linear":
+        low, estimate, high = COHEN["psych_cohen_kappa_ordinal4"]["lower_est_upper"][kind == "quadratic"]
+        assert found["estimate"] == pytest.approx(estimate, rel=1e-9)
+        # psych gives no interval of the weighted one.
+        assert kind == "quadratic" or found["ci"] == pytest.approx([low, high], rel=1e-9)
 
 
 def test_agreement_and_prevalence_stand_beside_a_paradoxical_kappa():
@@ -92,7 +100,7 @@ def test_images_doubled_within_a_patient_add_nothing_to_kappa(seed, weights):
 
 def fleiss_1971():
     data = table("08_fleiss_kappa", "fleiss1971_psychiatric_diagnoses_30x6.csv")
-    names = ["Depression", "Personality Disorder", "Schizophrenia", "Neurosis", "Other"]
+    names = [item["category"][3:] for item in expected("08_fleiss_kappa")["fleiss1971"]["per_category"]]
     return np.array([[names.index(cell) for cell in column] for column in data.values()]).T
 
 
@@ -120,6 +128,7 @@ def test_fleiss_agrees_with_irr_and_its_paper():
     found = fleiss_kappa(rating_counts(ratings, num_categories=5), np.arange(30), level=0.95)
     assert found["estimate"] == pytest.approx(wanted["kappa"], rel=1e-9)
     assert found["test"]["statistic"] == pytest.approx(wanted["z"], rel=1e-9)
+    assert found["test"]["p"] == pytest.approx(wanted["p"], abs=1e-15)
     assert [round(item["kappa"], 3) for item in found["categories"]] == [
         item["kappa"] for item in wanted["per_category"]
     ]
@@ -151,6 +160,7 @@ def test_fleiss_of_a_well_known_table():
     counts = np.stack([numbers(column) for column in data.values()], axis=1)
     found = fleiss_kappa(counts, np.arange(10), level=0.95)
     assert found["estimate"] == pytest.approx(wanted["kappa"], rel=1e-9)
+    assert found["estimate"] == pytest.approx(wanted["kappa_irr"], rel=1e-9)
     assert found["agreement"] == pytest.approx(wanted["P_bar"], rel=1e-9)
     assert found["expected"] == pytest.approx(wanted["P_e"], rel=1e-9)
 

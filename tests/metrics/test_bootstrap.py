@@ -21,6 +21,7 @@ from medcli.metrics.bootstrap import (
     percentile_interval,
     ranking,
 )
+from medcli.metrics.discrimination import auc_quantity
 from medcli.metrics.fixed_rates import sensitivity_at_specificity
 from medcli.metrics.partial_auc import partial_area
 from medcli.metrics.resampling_kernels import average_precisions, partial_areas
@@ -107,6 +108,9 @@ def test_all_stratified_resamples_of_six_images():
     from medcli.metrics.resampling_kernels import areas
 
     values = areas(order.owners, order.positive, order.is_last, counts)
+    delong = auc_quantity(targets, scores, np.arange(6), level=0.95)
+    assert delong["estimate"] == pytest.approx(wanted["auc"], rel=1e-9)
+    assert delong["se"] ** 2 == pytest.approx(wanted["delong_var"], rel=1e-9)
     assert values.mean() == pytest.approx(wanted["exact_bootstrap_mean"], rel=1e-9)
     assert values.var() == pytest.approx(wanted["exact_bootstrap_variance"], rel=1e-9)
     assert len(np.unique(values.round(9))) == wanted["n_distinct"]
@@ -120,11 +124,12 @@ def test_all_stratified_resamples_of_six_images():
         ]
         for rows in drawn
     ]
-    times = {
-        key: int(np.isclose(shares, float(key), atol=1e-5).sum())
-        for key in wanted["sens_at_spec_0.66"]["table"]
-    }
-    assert times == wanted["sens_at_spec_0.66"]["table"]
+    wanted = wanted["sens_at_spec_0.66"]
+    whole = sensitivity_at_specificity(targets, scores, np.arange(6), specificity=0.66, level=0.95)
+    assert whole["estimate"] == pytest.approx(wanted["estimate"], rel=1e-9)
+    assert np.mean(shares) == pytest.approx(wanted["mean"], rel=1e-9)
+    times = {key: int(np.isclose(shares, float(key), atol=1e-5).sum()) for key in wanted["table"]}
+    assert times == wanted["table"]
 
 
 def test_bca_of_a_mean_leans_the_way_of_the_skewness():

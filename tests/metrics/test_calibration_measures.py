@@ -10,6 +10,7 @@ from scipy.special import expit, softmax
 
 from medcli.errors import DataError
 from medcli.metrics.calibration_measures import (
+    CLIP,
     calibration_intercept,
     calibration_slope,
     observed_to_expected,
@@ -27,6 +28,8 @@ from medcli.metrics.ece import (
 )
 from medcli.metrics.ici import integrated_calibration_index
 from medcli.metrics.loess import Loess
+from medcli.metrics.probability import brier_quantity
+from medcli.metrics.roc import auc
 from tests.metrics.oracles import expected, numbers, table
 
 FILES = {"data": "data.csv", "data_rounded_clip_1e_6": "data_rounded_with_0_and_1.csv"}
@@ -61,6 +64,9 @@ def test_observed_over_expected_and_brier_agree_with_r(key):
     ratio = observed_to_expected(*data, level=0.95)
     assert ratio["estimate"] == pytest.approx(wanted["expected_observed"]["O_over_E"], rel=1e-9)
     assert ratio["ci"] == pytest.approx(wanted["expected_observed"]["ci95_OE_log_poisson"], rel=1e-9)
+    assert data[1].sum() == wanted["events"]
+    assert data[1].mean() == pytest.approx(wanted["prevalence"], rel=1e-9)
+    assert 1 / ratio["estimate"] == pytest.approx(wanted["expected_observed"]["E_over_O"], rel=1e-9)
     brier = scaled_brier(*data, level=0.95)
     assert brier["estimate"] == pytest.approx(wanted["brier_scaled"], rel=1e-9)
     assert brier["ci"][0] < brier["estimate"] < brier["ci"][1]
@@ -70,11 +76,38 @@ def test_observed_over_expected_and_brier_agree_with_r(key):
 
 
 @each_file
+def test_what_rms_prints_of_a_model_is_found_again(key):
+    wanted, (p, targets, images) = oracle(key)
+    area, printed = auc(targets, p), wanted["val_prob"]
+    assert area == pytest.approx(wanted["c_statistic"], rel=1e-9)
+    # rms counts pairs of predictions rounded to a grid.
+    assert [area, 2 * area - 1] == pytest.approx([printed["C (ROC)"], printed["Dxy"]], abs=1e-4)
+    # R clipped the rounded probabilities before it called rms, which stops its search earlier than glm.
+    data = np.clip(p, CLIP, 1 - CLIP), targets, images
+    slope = calibration_slope(*data, level=0.95)
+    assert slope["estimate"] == pytest.approx(printed["Slope"], rel=1e-6)
+    assert slope["intercept"] == pytest.approx(printed["Intercept"], rel=1e-6)
+    brier = brier_quantity(*data, level=0.95)
+    assert brier["estimate"] == pytest.approx(printed["Brier"], rel=1e-9)
+    test = spiegelhalter_test(*data[:2])
+    assert test["statistic"] == pytest.approx(printed["S:z"], rel=1e-6)
+    assert test["p"] == pytest.approx(printed["S:p"], rel=1e-6)
+
+
+@each_file
 def test_corp_agrees_with_model_diagnostics(key):
     wanted, data = oracle(key)
     parts = decompose_brier(*data[:2])
     for mine, theirs in {"miscalibration": "MCB", "discrimination": "DSC", "uncertainty": "UNC"}.items():
         assert parts[mine] == pytest.approx(wanted["corp_brier"][theirs], rel=1e-9)
+    # The identity holds: what R found left over is nothing.
+    left = parts["miscalibration"] - parts["discrimination"] + parts["uncertainty"] - parts["score"]
+    assert left == pytest.approx(wanted["corp_brier"]["check"], abs=1e-12)
+    if key == "data":
+        rounded = expected("17_calibration_binary")["python_cross_checks"]["model_diagnostics_1_5_0"]
+        assert [parts[name] for name in ("miscalibration", "discrimination", "uncertainty")] == pytest.approx(
+            [rounded[name] for name in ("MCB", "DSC", "UNC")], abs=5e-8
+        )
     fitted = recalibrate(*data[:2])
     assert fitted.sum() == pytest.approx(wanted["isotonic"]["sum_fit"], rel=1e-9)
     assert len(np.unique(fitted)) == wanted["isotonic"]["n_levels"]
@@ -119,7 +152,10 @@ def test_every_binning_agrees_with_r(key, name):
         "rmsce_debiased": "rmsce_debiased",
     }.items():
         assert found[mine] == pytest.approx(wanted[theirs], **tolerance)
-    assert [item["n"] for item in found["bins"]] == [item["n"] for item in wanted["bins"]]
+    assert len(found["bins"]) == wanted["n_nonempty"]
+    for mine, theirs in {"n": "n", "mean_probability": "conf", "frequency": "acc"}.items():
+        values = [item[theirs] for item in wanted["bins"]]
+        assert [item[mine] for item in found["bins"]] == pytest.approx(values, **tolerance)
 
 
 def test_binary_definitions_agree_with_netcal():
@@ -127,6 +163,11 @@ def test_binary_definitions_agree_with_netcal():
     _, data = oracle("data")
     assert label_ece(*data, num_bins=10)["estimate"] == pytest.approx(wanted["ECE10"], rel=1e-9)
     assert label_ece(*data)["estimate"] == pytest.approx(wanted["ECE15"], rel=1e-9)
+    theirs = expected("17_calibration_binary")["python_cross_checks"]["torchmetrics_1_9_0"]
+    found = label_ece(*data, num_bins=10)
+    assert [found[key] for key in ("estimate", "rmsce", "mce")] == pytest.approx(
+        [theirs[key] for key in ("l1_10", "l2_10", "max_10")], rel=1e-6
+    )
     # Confidence in the call is another number, under another name.
     other = call_ece(*data)
     assert other["estimate"] != pytest.approx(wanted["ECE15"], rel=1e-3)

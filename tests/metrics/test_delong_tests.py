@@ -15,7 +15,7 @@ from medcli.metrics.delong_tests import (
     unpaired_delong_test,
 )
 from medcli.metrics.multiplicity import false_discovery, holm
-from medcli.metrics.roc import roc_components
+from medcli.metrics.roc import auc_covariance, roc_components
 from tests.metrics.oracles import codes, expected, numbers, table
 
 
@@ -52,7 +52,11 @@ def test_unpaired_agrees_with_proc():
     sizes = tuple(int(rows.sum()) for rows in groups)
     found = unpaired_delong_test(*parts, n=sizes, n_clusters=len(targets), level=0.95)
     assert found["aucs"] == pytest.approx([wanted["auc_female"], wanted["auc_male"]], rel=1e-9)
+    assert found["estimate"] == pytest.approx(wanted["diff"], rel=1e-9)
+    errors = [np.sqrt(auc_covariance(part, part)) for part in parts]
+    assert errors == pytest.approx([wanted["se_female"], wanted["se_male"]], rel=1e-9)
     assert found["covariance"] == 0
+    assert found["test"]["statistic"] == pytest.approx(wanted["pROC_D_stat"], rel=1e-9)
     assert found["test"]["statistic"] == pytest.approx(wanted["z"], rel=1e-9)
     assert found["test"]["p"] == pytest.approx(wanted["p_normal"], rel=1e-9)
     assert found["welch"]["df"] == pytest.approx(wanted["pROC_df_welch"], rel=1e-9)
@@ -72,6 +76,7 @@ def test_clustered_agrees_with_obuchowski_and_clusters_of_one_with_proc():
     assert "clustered" in clustered["method"]
     alone = delong_test(targets, *scores, np.arange(367), level=0.95)
     assert alone["test"]["statistic"] == pytest.approx(every["naive_delong"]["z"], rel=1e-9)
+    assert alone["test"]["p"] == pytest.approx(every["naive_delong"]["p"], rel=1e-9)
     _, first = np.unique(patients, return_index=True)
     once = delong_test(
         targets[first], scores[0][first], scores[1][first], np.arange(160), level=0.95
@@ -84,9 +89,9 @@ def test_clustered_agrees_with_obuchowski_and_clusters_of_one_with_proc():
 def test_identical_and_monotone_models_are_equal():
     case = expected("04_roc_edge_cases")["paired_identical_models"]
     targets, scores = numbers(case["y"]), numbers(case["s1"])
-    for other in (scores, scores**3):
+    for other in (numbers(case["s2"]), scores**3):
         found = delong_test(targets, scores, other, np.arange(6), level=0.95)
-        assert (found["estimate"], found["se"]) == (0, 0)
+        assert (found["estimate"], found["se"] ** 2) == (case["diff"], case["var_diff"])
         assert (found["test"]["statistic"], found["test"]["p"]) == (case["z"], case["p"])
         assert found["ci"] is None
         assert found["reason"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from medcli.errors import DataError
 from medcli.metrics.obuchowski_rockette import (
@@ -42,26 +43,55 @@ def area_design(case, method):
     return design_of(*found, readings.shape[:2], len(truth))
 
 
+COVARIANCES = {"error": "Error", "cov1": "Cov1", "cov2": "Cov2", "cov3": "Cov3"}
+MEAN_SQUARES = {"ms_modality": "MS(T)", "ms_interaction": "MS(T:R)"}
+
+
 def check_components(found, wanted):
-    names = {"error": "Error", "cov1": "Cov1", "cov2": "Cov2", "cov3": "Cov3", "reader": "reader"}
-    names["modality_reader"] = "arm:reader"
+    names = {**COVARIANCES, "reader": "reader", "modality_reader": "arm:reader"}
     for mine, theirs in names.items():
         assert found[mine] == pytest.approx(wanted[theirs]["Estimate"], rel=1e-9, abs=1e-14)
+        if (correlation := wanted[theirs]["Correlation"]) is not None:
+            assert found[mine] / found["error"] == pytest.approx(correlation, rel=1e-9, abs=1e-12)
+
+
+def check_test(found, wanted):
+    """The test that all modalities are equal, and what it is made of."""
+    test, parts = found["test"], found["components"]
+    assert test["p"] == pytest.approx(wanted["p-value"], rel=1e-8)
+    assert test["statistic"] == pytest.approx(wanted["X2" if "X2" in wanted else "F"], rel=1e-8)
+    assert test["df"] == wanted["df" if "df" in wanted else "df1"]
+    for mine, theirs in {**COVARIANCES, **MEAN_SQUARES}.items():
+        if theirs in wanted:
+            assert parts[mine] == pytest.approx(wanted[theirs], rel=1e-9)
+    if "Denominator" in wanted:
+        assert test["denominator"] == pytest.approx(wanted["Denominator"], rel=1e-8)
+    if "df2" in wanted:
+        assert test["df2"] == pytest.approx(wanted["df2"], rel=1e-8)
+
+
+def check_value(found, wanted):
+    assert found["estimate"] == pytest.approx(wanted["Estimate"], rel=1e-9)
+    assert found["se"] == pytest.approx(wanted["StdErr"], rel=1e-9)
+    assert found["ci"] == pytest.approx(wanted["CI"], rel=1e-8)
+    assert found["df"] == (pytest.approx(wanted["df"], rel=1e-8) if "df" in wanted else None)
 
 
 def check_difference(found, wanted):
     (difference,), (theirs,) = found["differences"], wanted["test_diffs"]
-    assert difference["estimate"] == pytest.approx(theirs["Estimate"], rel=1e-9)
-    assert difference["se"] == pytest.approx(theirs["StdErr"], rel=1e-9)
-    assert difference["ci"] == pytest.approx(theirs["CI"], rel=1e-8)
+    check_value(difference, theirs)
+    statistic = theirs["t" if "t" in theirs else "z"]
+    assert difference["test"]["statistic"] == pytest.approx(statistic, rel=1e-8)
     assert difference["test"]["p"] == pytest.approx(theirs["p-value"], rel=1e-8)
-    assert found["test"]["p"] == pytest.approx(wanted["test_equality"][0]["p-value"], rel=1e-8)
-    assert difference["df"] == (pytest.approx(theirs["df"], rel=1e-8) if "df" in theirs else None)
-    for mean, arm in zip(found["means"], sorted(wanted["test_means"]), strict=True):
+    check_test(found, wanted["test_equality"][0])
+    arms = sorted(wanted["test_means"])
+    assert theirs["Comparison"] == " - ".join(arms[number] for number in difference["pair"])
+    for mean, arm in zip(found["means"], arms, strict=True):
         theirs = wanted["test_means"][arm]
-        assert mean["estimate"] == pytest.approx(theirs["Estimate"], rel=1e-9)
-        assert mean["se"] == pytest.approx(theirs["StdErr"], rel=1e-9)
-        assert mean["ci"] == pytest.approx(theirs["CI"], rel=1e-8)
+        check_value(mean, theirs)
+        for mine, name in {"ms_reader": "MS(R)", "error": "Var(Error)", "cov2": "Cov2"}.items():
+            if name in theirs:
+                assert mean["components"][mine] == pytest.approx(theirs[name], rel=1e-9)
 
 
 @each_case
@@ -72,10 +102,6 @@ def test_random_readers_and_cases_agree_with_mrmcaov(case, method):
     found = compare_modalities(design, level=0.95)
     check_components(found["components"], wanted["vcov_comps"])
     check_difference(found, wanted)
-    (test,) = wanted["test_equality"]
-    assert found["test"]["statistic"] == pytest.approx(test["F"], rel=1e-8)
-    assert found["test"]["df2"] == pytest.approx(test["df2"], rel=1e-8)
-    assert found["test"]["denominator"] == pytest.approx(test["Denominator"], rel=1e-8)
     areas = {(item["arm"], item["reader"]): item["auc"] for item in every["per_reader_auc"]}
     wanted_areas = [areas[key] for key in sorted(areas)]
     assert design.figures.ravel() == pytest.approx(wanted_areas, rel=1e-9)
@@ -84,8 +110,35 @@ def test_random_readers_and_cases_agree_with_mrmcaov(case, method):
 @each_case
 def test_fixed_readers_and_fixed_cases_agree_with_mrmcaov(case):
     design, wanted = area_design(case, "jackknife"), expected(case)["MRMCaov"]
-    check_difference(compare_modalities(design, to="cases", level=0.95), wanted["fixed_readers_jackknife"])
+    fixed = compare_modalities(design, to="cases", level=0.95)
+    check_components(fixed["components"], wanted["fixed_readers_jackknife"]["vcov_comps"])
+    check_difference(fixed, wanted["fixed_readers_jackknife"])
     check_difference(compare_modalities(design, to="readers", level=0.95), wanted["fixed_cases"])
+
+
+@each_case
+def test_each_reader_alone_agrees_with_mrmcaov(case):
+    design, wanted = area_design(case, "jackknife"), expected(case)["MRMCaov"]["fixed_readers_jackknife"]
+    data = table(case)
+    arms, readers = sorted(set(data["arm"])), sorted(set(data["reader"]))
+    means = {(item["arm"], item["reader"]): item for item in wanted["reader_means"]}
+    assert len(means) == len(arms) * len(readers)
+    for column, reader in enumerate(readers):
+        own = Design(
+            design.figures[:, column : column + 1],
+            design.covariances[:, column : column + 1, :, column : column + 1],
+            n=design.n,
+            n_clusters=design.n_clusters,
+        )
+        found, theirs = compare_modalities(own, to="cases", level=0.95), wanted["reader_test_diffs"][reader]
+        (difference,) = found["differences"]
+        assert (theirs["Reader"], theirs["Comparison"]) == (reader, " - ".join(arms))
+        check_value(difference, theirs)
+        assert difference["test"]["statistic"] == pytest.approx(theirs["z"], rel=1e-8)
+        assert difference["test"]["p"] == pytest.approx(theirs["p-value"], rel=1e-8)
+        for mean, arm in zip(found["means"], arms, strict=True):
+            item = means[arm, reader]
+            check_value(mean, {**item, "Estimate": item["empirical_auc"]})
 
 
 @each_case
@@ -110,6 +163,32 @@ def test_unbiased_covariances_agree_with_imrmc(case):
             (arms.index(row[f"modalityID.{k}"]), readers.index(row[f"readerID.{k}"])) for k in (1, 2)
         )
         assert design.covariances[(*first, *second)] == pytest.approx(row["covAUC"], rel=1e-8, abs=1e-14)
+        assert design.figures[first] == pytest.approx(row["AUC.1"], rel=1e-9)
+        assert design.figures[second] == pytest.approx(row["AUC.2"], rel=1e-9)
+
+
+@each_case
+def test_variances_of_unbiased_covariances_are_the_u_statistics_of_imrmc(case):
+    truth, readings = study(case)
+    found = compare_modalities(area_design(case, "unbiased"), level=0.95)
+    arms = sorted(set(table(case)["arm"]))
+    for row in expected(case)["iMRMC"]["ustat"]:
+        assert (row["NR"], row["N1"], row["N0"]) == (readings.shape[1], truth.sum(), np.sum(truth == 0))
+        first, second = (found["means"][arms.index(row[f"modalityID.{k}"])] for k in (1, 2))
+        assert first["estimate"] == pytest.approx(row["AUC.1"], rel=1e-9)
+        assert second["estimate"] == pytest.approx(row["AUC.2"], rel=1e-9)
+        if first is second:
+            gain, variance = first["estimate"] - 0.5, row["covAUC"]
+            assert first["se"] ** 2 == pytest.approx(variance, rel=1e-8)
+        else:
+            (difference,) = found["differences"]
+            gain, variance = difference["estimate"], row["varAUC1minusAUC2"]
+            assert gain == pytest.approx(row["AUC1minusAUC2"], rel=1e-9)
+            assert difference["se"] ** 2 == pytest.approx(variance, rel=1e-8)
+            shared = (first["se"] ** 2 + second["se"] ** 2 - difference["se"] ** 2) / 2
+            assert shared == pytest.approx(row["covAUC"], rel=1e-8)
+        p = 2 * ndtr(-abs(gain) / np.sqrt(variance))
+        assert p == pytest.approx(row["pValueNormal"], rel=1e-8, abs=1e-14)
 
 
 def compared(found, cases):

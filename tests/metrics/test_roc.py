@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medcli.errors import DataError
+from medcli.metrics.classification import count_calls, rates_at_threshold
 from medcli.metrics.discrimination import auc_quantity, macro_auc
+from medcli.metrics.intervals import logit_interval, newcombe_auc
 from medcli.metrics.roc import auc, auc_covariance, midranks, roc_components, roc_curve
+from medcli.metrics.sample_size import hanley_mcneil_variance
 from tests.metrics.oracles import codes, expected, numbers, table
 
 EDGES = expected("04_roc_edge_cases")["cases"]
@@ -53,20 +59,50 @@ def test_edge_case_agrees_with_proc(name):
     known = ~np.isnan(targets)
     found = quantity_of(targets[known], scores[known])
     assert found["n"] == case["n_used"]
+    kinds = [int(np.sum(targets == kind)) for kind in (1, 0)]
+    assert kinds == [case["n_pos"], case["n_neg"]]
     if case["auc"] is None:
         assert found["estimate"] is None
         assert found["reason"]
         return
     assert found["estimate"] == pytest.approx(case["auc"], rel=1e-9)
+    if name != "inf_score":
+        assert found["estimate"] == pytest.approx(case["pROC_auc"], rel=1e-9)
+        assert found["se"] == (case["pROC_var"] and pytest.approx(case["pROC_var"] ** 0.5, rel=1e-9))
     variance = case["var_delong"]
     assert (found["se"] is None) == (variance is None)
     if variance is not None:
         assert found["se"] ** 2 == pytest.approx(variance, rel=1e-9, abs=1e-15)
+        half = 1.959963984540054 * found["se"]
+        wald = np.clip([found["estimate"] - half, found["estimate"] + half], 0, 1)
+        assert wald == pytest.approx(case["ci95_delong_wald"], rel=1e-9)
+    textbook = hanley_mcneil_variance(case["auc"], case["n_pos"], case["n_neg"])
+    assert textbook == pytest.approx(case["hanley_mcneil_var"], rel=1e-9, abs=1e-15)
     # Fewer than 30 cases of a kind, or no variance: the interval must be Newcombe's.
     is_small = min(case["n_pos"], case["n_neg"]) < 30 or not variance
     wanted = case["ci95_newcombe_method5"] if is_small else case["ci95_delong_logit"]
     assert found["ci"] == pytest.approx(wanted, rel=1e-9, abs=1e-12)
     assert (found["flags"] != []) or not is_small
+
+
+def test_a_score_that_is_nan_is_refused():
+    case = EDGES["nan_score"]
+    with pytest.raises(DataError, match="1 scores are NaN, the first is number 2"):
+        quantity_of(numbers(case["y"]), numbers(case["s"]))
+
+
+@pytest.mark.parametrize("name", [name for name, case in EDGES.items() if case.get("ci95_newcombe_method5")])
+def test_newcombe_agrees_at_every_size(name):
+    case = EDGES[name]
+    found = newcombe_auc(case["auc"], case["n_pos"], case["n_neg"], level=0.95)
+    assert found == pytest.approx(case["ci95_newcombe_method5"], rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name, case in EDGES.items() if case.get("ci95_delong_logit")])
+def test_the_logit_interval_agrees_at_every_size(name):
+    case = EDGES[name]
+    found = logit_interval(case["auc"], math.sqrt(case["var_delong"]), level=0.95)
+    assert found == pytest.approx(case["ci95_delong_logit"], rel=1e-9)
 
 
 @pytest.mark.parametrize("marker", ["s100b", "ndka", "wfns"])
@@ -75,7 +111,39 @@ def test_asah_agrees_with_proc(marker):
     found = quantity_of(numbers(data["outcome"]), numbers(data[marker]))
     assert found["estimate"] == pytest.approx(wanted["auc"], rel=1e-9)
     assert found["se"] == pytest.approx(wanted["se_delong"], rel=1e-9)
+    assert found["se"] ** 2 == pytest.approx(wanted["var_delong"], rel=1e-9)
     assert found["ci"] == pytest.approx(wanted["ci95_delong_logit"], rel=1e-9)
+    # pROC prints Wald's interval; medcli has its standard error.
+    for key, normal in (("ci95_delong", 1.959963984540054), ("ci90_delong", 1.6448536269514722)):
+        wald = found["estimate"] + normal * found["se"] * np.array([-1, 1])
+        assert wald == pytest.approx(wanted[key], rel=1e-9)
+    is_positive = numbers(data["outcome"]) == 1
+    every = expected("01_asah_roc")
+    assert (is_positive.sum(), (~is_positive).sum()) == (every["n_pos"], every["n_neg"])
+
+
+def test_every_threshold_of_proc_is_a_corner_of_the_curve():
+    data, wanted = table("01_asah_roc"), expected("01_asah_roc")["coords_all_wfns"]
+    targets, scores = numbers(data["outcome"]), numbers(data["wfns"])
+    false_rates, sensitivities, thresholds = roc_curve(targets, scores)
+    assert len(wanted) == len(thresholds)
+    for point, false_rate, sensitivity, threshold in zip(
+        wanted[::-1], false_rates, sensitivities, thresholds, strict=True
+    ):
+        assert sensitivity == pytest.approx(point["sensitivity"], rel=1e-9)
+        assert 1 - false_rate == pytest.approx(point["specificity"], rel=1e-9)
+        # pROC cuts in the middle of two scores and leaves the ends infinite.
+        is_end = not 0 < point["tp"] + point["fp"] < len(targets)
+        assert point["threshold"] == (None if is_end else pytest.approx(threshold - 0.5))
+        called = scores >= threshold
+        counts = count_calls(targets, called)
+        names = {"true_positives": "tp", "false_positives": "fp", "true_negatives": "tn"}
+        for mine, theirs in {**names, "false_negatives": "fn"}.items():
+            assert counts[mine] == point[theirs]
+        rates = rates_at_threshold(targets, called, np.arange(len(targets)), level=0.95)
+        for name in ("ppv", "npv"):
+            value = point[name] if point[name] is None else pytest.approx(point[name], rel=1e-9)
+            assert rates[name]["estimate"] == value
 
 
 @pytest.mark.parametrize(("first", "second"), [("s100b", "ndka"), ("wfns", "s100b"), ("wfns", "ndka")])
@@ -93,21 +161,43 @@ def test_covariance_of_two_markers_agrees_with_proc(first, second):
 def test_clustered_variances_agree_with_obuchowski():
     data, wanted = table("03_syn_clustered_two_models"), expected("03_syn_clustered_two_models")
     targets, clusters = numbers(data["y"]), codes(data["patient_id"])
+    assert (len(targets), clusters.max() + 1) == (wanted["n_images"], wanted["n_patients"])
     a, b = (
         roc_components(targets, numbers(data[name]), clusters, num_clusters=160)
         for name in ("prob_a", "prob_b")
     )
     found = wanted["clustered_obuchowski"]
     assert (a.clusters, a.positive_clusters, a.negative_clusters) == (found["I"], found["I10"], found["I01"])
-    assert a.auc == pytest.approx(wanted["auc_a"], rel=1e-9)
+    assert (a.auc, b.auc) == pytest.approx((wanted["auc_a"], wanted["auc_b"]), rel=1e-9)
     assert auc_covariance(a, a) == pytest.approx(found["var_a"], rel=1e-9)
     assert auc_covariance(b, b) == pytest.approx(found["var_b"], rel=1e-9)
     assert auc_covariance(a, b) == pytest.approx(found["cov"], rel=1e-9)
     quantity = quantity_of(targets, numbers(data["prob_a"]), clusters)
     assert (quantity["n"], quantity["n_clusters"]) == (367, 160)
     assert "clustered" in quantity["method"]
-    naive = quantity_of(targets, numbers(data["prob_a"]))
-    assert naive["se"] ** 2 == pytest.approx(wanted["naive_delong"]["var_a"], rel=1e-9)
+    assert quantity["se"] == pytest.approx(found["se_a"], rel=1e-9)
+    other = quantity_of(targets, numbers(data["prob_b"]), clusters)
+    assert other["se"] == pytest.approx(found["se_b"], rel=1e-9)
+
+
+def delong_matrix(targets, scores):
+    """AUCs and their covariance matrix, every image a patient."""
+    parts = [roc_components(targets, row, np.arange(len(row)), num_clusters=len(row)) for row in scores]
+    return [part.auc for part in parts], np.array([[auc_covariance(a, b) for b in parts] for a in parts])
+
+
+def test_covariances_without_clusters_are_those_of_proc():
+    data, every = table("03_syn_clustered_two_models"), expected("03_syn_clustered_two_models")
+    targets, scores = numbers(data["y"]), np.stack([numbers(data[name]) for name in ("prob_a", "prob_b")])
+    _, naive = delong_matrix(targets, scores)
+    wanted = every["naive_delong"]
+    assert naive.ravel() == pytest.approx([wanted[key] for key in ("var_a", "cov", "cov", "var_b")], rel=1e-9)
+    _, first = np.unique(codes(data["patient_id"]), return_index=True)
+    wanted = every["first_image_per_patient_delong"]
+    assert len(first) == wanted["n"]
+    areas, once = delong_matrix(targets[first], scores[:, first])
+    assert areas == pytest.approx([wanted["auc_a"], wanted["auc_b"]], rel=1e-9)
+    assert once.ravel() == pytest.approx([wanted[key] for key in ("var_a", "cov", "cov", "var_b")], rel=1e-9)
 
 
 def test_images_doubled_within_a_patient_carry_no_more():
@@ -115,9 +205,10 @@ def test_images_doubled_within_a_patient_carry_no_more():
     _, first = np.unique(codes(data["patient_id"]), return_index=True)
     targets, scores = numbers(data["y"])[first], numbers(data["prob_a"])[first]
     doubled = quantity_of(np.tile(targets, 2), np.tile(scores, 2), np.tile(np.arange(160), 2))
-    assert doubled["se"] ** 2 == pytest.approx(
-        wanted["metamorphic_duplicate_within_cluster"]["var_a"], rel=1e-9
-    )
+    wanted = wanted["metamorphic_duplicate_within_cluster"]
+    assert doubled["se"] ** 2 == pytest.approx(wanted["var_a"], rel=1e-9)
+    ignored = quantity_of(np.tile(targets, 2), np.tile(scores, 2))
+    assert ignored["se"] ** 2 == pytest.approx(wanted["naive_var_a_if_cluster_ignored"], rel=1e-9)
 
 
 @settings(max_examples=50)

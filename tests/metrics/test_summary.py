@@ -59,6 +59,9 @@ def test_the_rest_of_the_classes_agrees_with_r(four_classes):
     found, wanted = four_classes
     overall = found["overall"]
     assert overall["confusion"] == wanted["confusion_rows_true"]
+    assert [sum(row) for row in overall["confusion"]] == wanted["class_counts"]
+    assert overall["accuracy"]["n"] == wanted["n"]
+    assert overall["hand_till"]["estimate"] == pytest.approx(wanted["auc_hand_till_manual"], rel=1e-9)
     assert overall["top_k"]["2"]["estimate"] == pytest.approx(wanted["top2_accuracy"], rel=1e-9)
     # Of exclusive classes, micro F1 is the accuracy.
     assert overall["accuracy"]["estimate"] == pytest.approx(wanted["micro_f1"], rel=1e-9)
