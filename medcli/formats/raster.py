@@ -15,13 +15,7 @@ from medcli.formats.codes import DECODER_FAULTS, reject
 from medcli.formats.source import MAX_PIXELS, SourceHeader, SourceImage
 
 _BITS = {"uint8": 8, "uint16": 16, "int32": 32, "float32": 32}
-_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by PNG colour type
-# First column, first row, and steps of the seven passes of an interlaced PNG (section 8).
-_ADAM7 = (
-    *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
-    *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
-)
-_DEEP_COLOURS = {2, 4, 6}  # PNG colour types that Pillow would cut from 16 to 8 bits
+_WITH_ORIENTATION = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")  # keywords of PNG texts
 
 
 def scan_bytes(content: bytes, *, kind: str) -> SourceHeader:
@@ -105,44 +99,30 @@ def to_array(image: Image.Image) -> np.ndarray:
 
 
 def _decode_png(content: bytes) -> np.ndarray:
+    """By libpng, which refuses data with too few rows; Pillow leaves them black."""
     _open_single(content, "png")
     chunks = list(_checked_chunks(content))
     if any(name == b"acTL" for name, _ in chunks):
         raise reject("decode/multi-frame", "an animated PNG")
-    _check_rows(content, [body for name, body in chunks if name == b"IDAT"])
-    depth, colour_type = content[24], content[25]
-    if depth < 16 or colour_type not in _DEEP_COLOURS:
-        return _decode_pillow(content, "png")
     import imagecodecs
 
     try:
         pixels = np.asarray(imagecodecs.png_decode(content))
     except DECODER_FAULTS as error:
+        if "Not enough image data" in str(error):
+            raise reject("decode/truncated", "the PNG data end before the image does") from error
         raise reject("decode/corrupt", "the PNG data are damaged") from error
-    num_colours = 1 if colour_type == 4 else 3
-    return pixels[..., 0] if num_colours == 1 else pixels[..., :3]
+    if pixels.ndim == 3:
+        pixels = np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3])
+    is_deep_colour = pixels.ndim == 3 and pixels.dtype == np.uint16  # which Pillow would cut to 8 bits
+    if not is_deep_colour and any(_may_turn(name, body) for name, body in chunks):
+        return _decode_pillow(content, "png")
+    return pixels
 
 
-def _check_rows(content: bytes, parts: list[memoryview]) -> None:
-    """Refuse data with too few rows, which Pillow would leave black (PNG specification, section 7)."""
-    width, height, depth, colour_type = struct.unpack(">IIBB", content[16:26])
-    bits = depth * _SAMPLES.get(colour_type, 1)
-    passes = _ADAM7 if content[28] else ((0, 0, 1, 1),)
-    expected = 0
-    for left, top, across, down in passes:
-        columns, rows = -(-(width - left) // across), -(-(height - top) // down)
-        if columns > 0 and rows > 0:
-            expected += rows * (1 + (columns * bits + 7) // 8)
-    stream, found = zlib.decompressobj(), 0
-    try:
-        for part in parts:
-            found += len(stream.decompress(part, expected + 1 - found))
-            if found > expected:
-                return
-    except zlib.error as error:
-        raise reject("decode/corrupt", "the PNG data are damaged") from error
-    if found < expected:
-        raise reject("decode/truncated", "the PNG data end before the image does")
+def _may_turn(name: bytes, body: memoryview) -> bool:
+    """Whether a chunk may hold an orientation."""
+    return name == b"eXIf" or bytes(body[:22]).startswith(_WITH_ORIENTATION)
 
 
 def _checked_chunks(content: bytes) -> Iterator[tuple[bytes, memoryview]]:

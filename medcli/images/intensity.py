@@ -46,7 +46,10 @@ class Ramp:
         every = np.arange(limits.min, limits.max + 1, dtype=np.int32).astype(values.dtype)
         table = to_16_bit(self.brightness(every))
         table = invert(table) if is_inverted else table
-        return np.take(np.roll(table, limits.min), values.view(f"u{values.dtype.itemsize}"))
+        table = np.roll(table, limits.min)
+        if values.dtype.itemsize == 1:
+            return cv2.LUT(values.view(np.uint8).reshape(1, -1), table).reshape(values.shape)
+        return np.take(table, values.view(np.uint16))
 
 
 def window_ramp(*, center: float, width: float) -> Ramp:
@@ -168,7 +171,7 @@ def to_16_bit(brightness: np.ndarray) -> np.ndarray:
 
 def to_8_bit(pixels: np.ndarray) -> np.ndarray:
     """uint8 of uint16, rounded to nearest: 257 v becomes v."""
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return cv2.convertScaleAbs(pixels.reshape(1, -1), alpha=1 / 257).reshape(pixels.shape)
 
 
 def invert(pixels: np.ndarray) -> np.ndarray:

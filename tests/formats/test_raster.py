@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from medcli.errors import DataError
 from medcli.formats.image import decode, scan
@@ -77,12 +80,37 @@ def test_alpha_and_palette(tmp_path: Path) -> None:
 
 
 def test_exif_orientation_is_applied(tmp_path: Path) -> None:
-
     pixels = np.kron(np.array([[0, 255], [120, 60]], dtype=np.uint8), np.ones((16, 16), dtype=np.uint8))
     exif = Image.Exif()
     exif[0x0112] = 6  # shown turned by 90 degrees clockwise
     image = decoded(image_bytes(pixels, kind="JPEG", quality=100, exif=exif.tobytes()), tmp_path)
     assert np.abs(image.pixels.astype(int) - np.rot90(pixels, -1)).max() <= 2
+
+
+@pytest.mark.parametrize("place", ["eXIf", "XMP", "eXIf of 16 bits"])
+def test_the_orientation_of_a_png_is_applied(tmp_path: Path, place: str) -> None:
+    pixels = ramp(dtype="uint16" if "16" in place else "uint8")
+    exif, texts = Image.Exif(), PngInfo()
+    exif[0x0112] = 6
+    texts.add_itxt("XML:com.adobe.xmp", '<x tiff:Orientation="6"/>')
+    where: dict[str, Any] = {"pnginfo": texts} if place == "XMP" else {"exif": exif}
+    assert np.array_equal(decoded(image_bytes(pixels, **where), tmp_path).pixels, np.rot90(pixels, -1))
+
+
+@pytest.mark.parametrize(
+    ("colour_type", "depth"), [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (4, 8), (6, 8)]
+)
+def test_every_filter_of_png_rows_is_undone_as_pillow_does(
+    tmp_path: Path, colour_type: int, depth: int
+) -> None:
+    random = np.random.default_rng(depth)
+    width, samples = 13, {0: 1, 2: 3, 4: 2, 6: 4}[colour_type]
+    length = -(-width * samples * depth // 8)
+    rows = b"".join(bytes([i % 5]) + random.bytes(length) for i in range(20))
+    content = raw_png(width=width, height=20, depth=depth, colour_type=colour_type, rows=rows)
+    plain = Image.open(io.BytesIO(content))
+    theirs = np.asarray(plain if depth == 16 else plain.convert("RGB" if samples > 2 else "L"))
+    assert np.array_equal(decoded(content, tmp_path).pixels, theirs)
 
 
 def test_cmyk_jpeg_becomes_rgb(tmp_path: Path) -> None:
