@@ -302,6 +302,7 @@ class ReadersConfig:
     """Whose readings, how they agree, and what truth is made of them."""
 
     sources: tuple[str, ...] = place(())
+    report: Path | None = place()
     output: Path | None = place()
     key: str = "id"
     patient: str = "patient"

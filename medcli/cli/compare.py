@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from medcli.cli.command import invocation, planned_only
-from medcli.cli.options import Jobs, KeyColumn, KeyFile, Margin, PatientColumn, ScoreChoice, Seed, Truth
+from medcli.cli.options import (
+    Jobs,
+    KeyColumn,
+    KeyFile,
+    Margin,
+    PatientColumn,
+    ReportFolder,
+    ScoreChoice,
+    Seed,
+    Truth,
+)
 from medcli.cli.output import deliver_document
 from medcli.cli.streams import result_is_terminal, say
 from medcli.config import CompareConfig, LabelPolicy, Pairing, Part
@@ -27,9 +37,7 @@ def compare(
     sources: Annotated[
         list[str], typer.Argument(metavar="A B...", help="Manifests, predictions or tables of scores")
     ],
-    report: Annotated[
-        Path | None, typer.Option(metavar="REPORT/", help="Write a report and its figures here")
-    ] = CompareConfig.report,
+    report: ReportFolder = CompareConfig.report,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the result here, as JSON")
     ] = CompareConfig.output,

@@ -44,6 +44,9 @@ Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="FILE", help="Write the manifest here instead of to stdout"),
 ]
+ReportFolder = Annotated[
+    Path | None, typer.Option("--report", metavar="REPORT/", help="Write a report and its figures here")
+]
 Jobs = Annotated[int, typer.Option("-j", "--jobs", min=0, help="Worker processes; 0 takes every CPU")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything that is drawn")]
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps")]

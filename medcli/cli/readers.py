@@ -9,13 +9,17 @@ import typer
 
 from medcli.choices import Adjudication, AreaCovariance
 from medcli.cli.command import invocation, planned_only
-from medcli.cli.options import KeyColumn, PatientColumn
+from medcli.cli.options import KeyColumn, PatientColumn, ReportFolder
 from medcli.cli.output import deliver_document
 from medcli.cli.streams import result_is_terminal, say
 from medcli.config import ReadersConfig
 
 EXAMPLES = [
     ("a folder with a table a reader", "medcli readers radiologists/ -o agreement.json"),
+    (
+        "what each of them reaches, as a report",
+        "medcli readers --truth reference.csv radiologists/ --report agreement/ -o agreement.json",
+    ),
     ("one truth of them", "medcli readers radiologists/ --adjudicated truth.csv -o agreement.json"),
     (
         "the same readers with and without help",
@@ -26,6 +30,7 @@ EXAMPLES = [
 
 def readers(
     sources: Annotated[list[str], typer.Argument(metavar="TABLE...", help="Tables of readers, or folders")],
+    report: ReportFolder = ReadersConfig.report,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the JSON result here")
     ] = ReadersConfig.output,

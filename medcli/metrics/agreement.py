@@ -57,7 +57,9 @@ def agreement(
 
     Returns:
         Quantities by name, `pairs` (Cohen's kappa of each two readers), and for binary ratings `shares` (of
-        yes, of each reader: the prevalence that every kappa depends on).
+        yes, of each reader: the prevalence that every kappa depends on). Except for continuous ratings also
+        `split`, the share of images on which readers differ, and `images`: how many are read alike (of them,
+        for binary ratings, `all_yes`), `split`, and read by fewer than two.
     """
     found: dict[str, Any] = {}
     if kind in ("binary", "nominal"):
@@ -78,7 +80,11 @@ def agreement(
             }
             for pair in combinations(range(len(readers)), 2)
         ]
+        found["split"], found["images"] = _split(ratings, clusters, level=level)
     if kind == "binary":
+        found["images"]["all_yes"] = int(
+            np.sum((_readings(ratings) > 1) & (np.nansum(1 - ratings, axis=1) == 0))
+        )
         found["shares"] = [
             {"reader": name, "share": _share(column, clusters, level=level)}
             for name, column in zip(readers, ratings.T, strict=True)
@@ -98,6 +104,19 @@ def _pair(ratings: np.ndarray, clusters: np.ndarray, *, kind: str, level: float)
         weights="quadratic" if kind == "ordinal" else "none",
         level=level,
     )
+
+
+def _split(ratings: np.ndarray, clusters: np.ndarray, *, level: float) -> tuple[Quantity, dict[str, int]]:
+    """On how many of the images that two readers or more read they differ: as a share, and as counts."""
+    twice = _readings(ratings) > 1
+    differs = np.nanmin(ratings[twice], axis=1) < np.nanmax(ratings[twice], axis=1)
+    share = proportion(differs, clusters[twice], level=level, none_reason="no image was read twice")
+    size = int(differs.sum())
+    return share, {"alike": len(differs) - size, "split": size, "fewer_than_two": int(np.sum(~twice))}
+
+
+def _readings(ratings: np.ndarray) -> np.ndarray:
+    return np.sum(~np.isnan(ratings), axis=1)
 
 
 def _share(column: np.ndarray, clusters: np.ndarray, *, level: float) -> Quantity:

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from medcli.metrics.discrimination import auc_quantity
 from medcli.metrics.obuchowski_rockette import Design, compare_modalities, mean_of_readers
 from medcli.metrics.reader_covariances import auc_covariances, share_covariances
+from medcli.metrics.reader_summary import reader_rates
 
 
 def compare_arms(
@@ -36,14 +38,21 @@ def compare_arms(
         are_calls: Whether ratings are 1 and 0: then sensitivity and specificity stand beside the area.
 
     Returns:
-        `figures`, by name: `readers` [arms][readers], `means`, and with two arms or more `test` and
-        `differences`, for readers and cases like these and, under `these_readers` and `these_cases`, for
-        these readers or these cases alone.
+        `each`, an entry for every arm and reader, left out or not, with their own rates or area. `figures`,
+        by name: `readers` [arms][readers], `means`, and with two arms or more `test` and `differences`, for
+        readers and cases like these and, under `these_readers` and `these_cases`, for these readers or these
+        cases alone.
     """
     usable = _is_usable(truth, ratings, clusters)
     names = [name for name, kept in zip(readers, usable, strict=True) if kept]
     left_out = [name for name, kept in zip(readers, usable, strict=True) if not kept]
-    result: dict[str, Any] = {"arms": list(arms), "readers": names, "left_out": left_out, "figures": {}}
+    each = [
+        {"arm": arm, "reader": name, **_alone(truth, row, clusters, are_calls=are_calls, level=level)}
+        for arm, rows in zip(arms, ratings, strict=True)
+        for name, row in zip(readers, rows, strict=True)
+    ]
+    result: dict[str, Any] = {"arms": list(arms), "readers": names, "left_out": left_out, "each": each}
+    result["figures"] = {}
     if not names:
         return {**result, "reason": "needs positive and negative images of two patients each, in every arm"}
     shape = len(arms), len(names)
@@ -63,6 +72,18 @@ def compare_arms(
         design = Design(figures.reshape(shape), covariances.reshape(shape * 2), **counts)
         result["figures"][figure] = _analysis(design, arms, level=level)
     return {**result, "reason": None}
+
+
+def _alone(
+    truth: np.ndarray, ratings: np.ndarray, clusters: np.ndarray, *, are_calls: bool, level: float
+) -> dict[str, Any]:
+    """What one reader reaches in one arm: sensitivity and specificity of calls, or the area of ratings."""
+    read = ~np.isnan(ratings) & ~np.isnan(truth)
+    truth, ratings, clusters = truth[read], ratings[read], clusters[read]
+    counts = {"n": len(truth), "n_positive": int(np.sum(truth == 1))}
+    if are_calls:
+        return {**counts, **reader_rates(truth, ratings, clusters, level=level)}
+    return {**counts, "auc": auc_quantity(truth, ratings, clusters, level=level)}
 
 
 def _is_usable(truth: np.ndarray, ratings: np.ndarray, clusters: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ from medcli.quantity import Quantity, hypothesis_test, quantity, undefined, with
 
 NOT_COMPARABLE = "needs positive and negative images of two patients each"
 RATES = {"sensitivity": 1.0, "specificity": 0.0}
+_NONE = {"sensitivity": "no positive case", "specificity": "no negative case"}
 MATCHED = {"sensitivity": "sensitivity_at_reader", "specificity": "specificity_at_reader"}
 _AT = {
     "sensitivity_at_reader": "sensitivity at the reader's specificity",
@@ -140,15 +141,27 @@ def _calling(
     """One reader's operating point, and the model's at its threshold less that."""
     read = sitting.read[0]
     targets, ratings, clusters = sitting.targets[0, read], sitting.ratings[0, read], sitting.clusters[read]
-    point, differences = {}, dict(entry["differences"])
-    for kind, label in RATES.items():
-        among, none = targets == label, f"no {'positive' if label else 'negative'} case"
-        right = ratings[among] == label
-        point[kind] = proportion(right, clusters[among], level=level, none_reason=none)
-        if is_called is not None:
-            own = is_called[read][among] == label
-            differences[kind] = paired_proportions(own, right, clusters[among], level=level, none_reason=none)
-    return {**entry, **point, "differences": differences}
+    differences = dict(entry["differences"])
+    if is_called is not None:
+        for kind, label in RATES.items():
+            among = targets == label
+            own, right = is_called[read][among] == label, ratings[among] == label
+            differences[kind] = paired_proportions(
+                own, right, clusters[among], level=level, none_reason=_NONE[kind]
+            )
+    return {**entry, **reader_rates(targets, ratings, clusters, level=level), "differences": differences}
+
+
+def reader_rates(
+    targets: np.ndarray, calls: np.ndarray, clusters: np.ndarray, *, level: float
+) -> dict[str, Quantity]:
+    """Sensitivity and specificity of the calls, 1 or 0, of one reader, all of images with a known truth."""
+    return {
+        kind: proportion(
+            calls[targets == label] == label, clusters[targets == label], level=level, none_reason=_NONE[kind]
+        )
+        for kind, label in RATES.items()
+    }
 
 
 def _matched(found: Differences, place: int, sitting: Sitting, *, figure: str, level: float) -> Quantity:

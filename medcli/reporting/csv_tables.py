@@ -9,7 +9,7 @@ from typing import Any
 
 from medcli.reporting.measures import measure_label
 
-NAMES = ("field", "class", "group", "reader", "model", "policy", "name")
+NAMES = ("field", "class", "group", "arm", "reader", "model", "policy", "name")
 """Keys that say whose the numbers beside them are."""
 COLUMNS = (
     *("of", "measure", "estimate", "ci_low", "ci_high", "level", "se", "method"),
@@ -35,7 +35,7 @@ def _walk(
         return
     if "estimate" in value and "method" in value:
         yield " / ".join(of) or "all", measure_label(path), value
-    named = (value[name] for name in NAMES if isinstance(value.get(name), str))
+    named = (value[name] for name in NAMES if value.get(name) and isinstance(value[name], str))
     of += tuple(name for name in named if name not in of)
     for key, item in value.items():
         if isinstance(item, dict | list):

@@ -50,6 +50,7 @@ LABELS = {
     "sensitivity_at_reader": "Sensitivity at the reader's specificity",
     "specificity_at_reader": "Specificity at the reader's sensitivity",
     "share": "Share called positive",
+    "split": "Share of images read differently",
     "fleiss": "Fleiss' kappa",
     "gwet_ac1": "Gwet's AC1",
     "conger": "Conger's kappa",
@@ -58,6 +59,18 @@ LABELS = {
     "icc": "Intraclass correlation",
     "cohen": "Cohen's kappa",
 }
+_PROPER = (
+    "Brennan",
+    "Brier",
+    "Cohen",
+    "Conger",
+    "Fleiss",
+    "Gwet",
+    "Hand",
+    "Krippendorff",
+    "Matthews",
+    "Youden",
+)
 QUALIFIERS = {
     "before": "as given",
     "after": "calibrated",
@@ -65,6 +78,8 @@ QUALIFIERS = {
     "differences": "model less reader",
     "against_mean": "model less mean reader",
     "these_readers": "these readers alone",
+    "these_cases": "these images alone",
+    "mean": "mean reader",
 }
 HOLDERS = {
     "classes",
@@ -79,6 +94,10 @@ HOLDERS = {
     "measures",
     "agreement",
     "shares",
+    "against_truth",
+    "each",
+    "figures",
+    "means",
 }
 """Keys that only hold what is named further down."""
 
@@ -90,6 +109,13 @@ def measure_label(path: Sequence[str]) -> str:
     others = [key for key in keys if key not in measures]
     name = ", ".join(LABELS.get(key, spaced(key)) for key in measures[-1:])
     return ", ".join([name, *(QUALIFIERS.get(key, spaced(key)) for key in [*measures[:-1], *others])])
+
+
+def in_sentence(key: str) -> str:
+    """The name of a measure inside a sentence: `sensitivity`, `AUC`, `Brier score`."""
+    label = LABELS.get(key, spaced(key))
+    is_name = label[:2].isupper() or label.startswith(_PROPER)
+    return label if is_name else label[:1].lower() + label[1:]
 
 
 def spaced(key: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from medcli.reporting import words
@@ -339,13 +339,8 @@ _LEE = (
 )
 
 
-def methods_markdown(evaluation: dict[str, Any]) -> str:
-    """What was done, as a paragraph to paste and a numbered list of its sources.
-
-    Args:
-        evaluation: Section `evaluation` of a manifest.
-    """
-    paragraph, sources = methods_used(evaluation)
+def methods_markdown(paragraph: str, sources: Sequence[str]) -> str:
+    """What was done, as a paragraph to paste and a numbered list of its sources."""
     numbered = [f"{number}. {source}" for number, source in enumerate(sources, 1)]
     return "\n".join(["# Statistical methods", "", paragraph, "", *numbered, ""])
 

@@ -129,10 +129,21 @@ def class_sentence(entry: dict[str, Any], *, noun: str = "image") -> str:
         return f"nothing can be said: {found['reason'].removeprefix('no threshold: ')}."
     if found["estimate"] is None:
         return f"would falsely flag {_false_alarms(passed)} of 100 {noun}s without it; {found['reason']}."
-    first = f"would find {of_hundred(found)} of 100 {noun}s with it"
     if passed["estimate"] is None:
+        first = f"would find {of_hundred(found)} of 100 {noun}s with it"
         return f"{first}; false alarms are unknown: {passed['reason']}."
-    return f"{first}, and falsely flag {_false_alarms(passed)} of 100 without it."
+    return f"would {found_and_flagged(found, passed, noun=noun)}."
+
+
+def found_and_flagged(found: dict[str, Any], passed: dict[str, Any], *, noun: str = "image") -> str:
+    """A sensitivity and a specificity as people count, after `would`."""
+    first = f"find {of_hundred(found)} of 100 {noun}s with it"
+    return f"{first}, and falsely flag {_false_alarms(passed)} of 100 without it"
+
+
+def pairs_ranked(auc: dict[str, Any]) -> str:
+    """An area under the curve as people count."""
+    return f"ranks the right one higher in {of_hundred(auc)} of 100 pairs"
 
 
 def _false_alarms(specificity: dict[str, Any]) -> str:
@@ -172,8 +183,8 @@ def headline(evaluation: dict[str, Any]) -> str:
         else (f", averaged over {total} classes")
     )
     return (
-        f"Shown one image with a finding and one without, the model ranks the right one higher in "
-        f"{of_hundred(macro)} of 100 pairs{which}; guessing gets 50."
+        f"Shown one image with a finding and one without, the model {pairs_ranked(macro)}{which}; "
+        "guessing gets 50."
     )
 
 

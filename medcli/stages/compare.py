@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,8 +22,9 @@ from medcli.metrics.multiplicity import holm
 from medcli.metrics.noninferiority import after_holm, judge
 from medcli.progress import SILENT, Progress
 from medcli.stages._lineup import Entrant, Lineup, line_up, load_entrants
+from medcli.stages._report_folder import write_report
 from medcli.stages._shift import describe_shift
-from medcli.store.atomic import check_creatable, locked, prepare_folder, write_bytes
+from medcli.store.atomic import check_creatable, prepare_folder
 from medcli.store.digests import derive_seed
 from medcli.store.results_schema import COMPARISON_VERSION
 
@@ -55,21 +55,12 @@ def run(config: CompareConfig, *, progress: Progress = SILENT) -> Document:
             document["flags"] += _flips(document["policies"], lineup.classes)
         step(1, note="shift")
     if config.report is not None:
-        _report(document, config.report)
+        from medcli.reporting.comparison import render_comparison
+
+        write_report(render_comparison(document), config.report)
     for flag in document["flags"]:
         progress.note(flag)
     return document
-
-
-def _report(document: Document, folder: Path) -> None:
-    """The page, its figures and tables; the page last."""
-    from medcli.reporting.comparison import render_comparison
-
-    prepare_folder(folder / "tables")
-    files = render_comparison(document)
-    with locked(folder / "report.html"):
-        for name in sorted(files, key=lambda name: (name == "report.html", name)):
-            write_bytes(folder / name, files[name])
 
 
 def _check(config: CompareConfig) -> None:

@@ -23,14 +23,15 @@ from medcli.stages._prediction_sets import sets_section
 from medcli.stages._predictions import by_id, load_source, open_predictions, predictions_of
 from medcli.stages._readers import check_options as check_reader_options
 from medcli.stages._readers import readers_section
+from medcli.stages._report_folder import write_report
 from medcli.stages._scoring import score, scored_records
 from medcli.stages._settings import measure_settings
 from medcli.stages._subgroups import group_flags, subgroup_section
 from medcli.stages._warnings import Evidence, warnings
-from medcli.store.atomic import check_creatable, locked, prepare_folder, write_bytes
+from medcli.store.atomic import check_creatable, prepare_folder
 from medcli.store.manifest import Manifest, load
 from medcli.store.predictions import Predictions
-from medcli.store.references import Reference, display, reference, verify
+from medcli.store.references import display, verify
 from medcli.store.results_schema import EVALUATION_VERSION
 
 CALIBRATION = ("method", "fitted_on", "parameters", "folds", "comparison", "prevalence_shift", "digest")
@@ -89,8 +90,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
         section["predictions"] = ref["sha256"]
         manifest.add_history("evaluate", config, inputs, part=predictions.part)
         files = _render(section, manifest, step=step)
-        with locked(config.report / "report.html"):
-            manifest.evaluation = {**section, "files": _write(files, config.report)}
+        manifest.evaluation = {**section, "files": write_report(files, config.report)}
         step(1, note="written")
     for flag in section["flags"]:
         progress.note(flag)
@@ -142,10 +142,10 @@ def _render(section: dict[str, Any], manifest: Manifest, *, step: Any) -> dict[s
 def _methods(section: dict[str, Any], manifest: Manifest) -> str:
     """The paragraph for a paper, and what reporting guidelines ask for beside it."""
     from medcli.reporting.checklists import answered_parts, checklist_markdown
-    from medcli.reporting.methods import methods_markdown
+    from medcli.reporting.methods import methods_markdown, methods_used
 
     parts = answered_parts({**section, "gallery": manifest.explanation})
-    return f"{methods_markdown(section)}\n{checklist_markdown(parts)}"
+    return f"{methods_markdown(*methods_used(section))}\n{checklist_markdown(parts)}"
 
 
 def _study(manifest: Manifest) -> dict[str, Any]:
@@ -164,10 +164,3 @@ def _study(manifest: Manifest) -> dict[str, Any]:
 def _gallery(manifest: Manifest) -> bytes | None:
     found = (manifest.explanation or {}).get("gallery")
     return verify(found).read_bytes() if isinstance(found, dict) else None
-
-
-def _write(files: dict[str, bytes], folder: Path) -> dict[str, Reference]:
-    """Write figures and numbers first, the report last; references by name."""
-    prepare_folder(folder / "tables")
-    ordered = sorted(files, key=lambda name: (name == "report.html", name))
-    return {name: reference(folder / name, write_bytes(folder / name, files[name])) for name in ordered}

@@ -17,7 +17,8 @@ from medcli.metrics.agreement import agreement, kind_of_ratings
 from medcli.metrics.arms import compare_arms
 from medcli.progress import SILENT, Progress
 from medcli.stages._reader_tables import load_arms, load_truth
-from medcli.store.atomic import check_creatable, write_bytes
+from medcli.stages._report_folder import write_report
+from medcli.store.atomic import check_creatable, prepare_folder, write_bytes
 from medcli.store.digests import derive_seed
 from medcli.store.results_schema import READERS_VERSION
 
@@ -31,8 +32,9 @@ def run(config: ReadersConfig, *, progress: Progress = SILENT) -> Document:
         UsageError: If an option does not fit.
         DataError: If tables contradict each other.
     """
-    for path in (config.output, config.adjudicated):
-        check_creatable(path)
+    check_creatable(config.output, config.adjudicated)
+    if config.report is not None:
+        prepare_folder(config.report)
     if config.arm is not None and config.truth is None:
         raise UsageError("--arm compares arms by a truth", hint="give --truth TABLE")
     arms, digests = load_arms(config)
@@ -53,6 +55,7 @@ def run(config: ReadersConfig, *, progress: Progress = SILENT) -> Document:
         "medcli": READERS_VERSION,
         "readers": first.readers,
         "arms": list(arms),
+        "unit": "patient" if any(first.patients) else "image",
         "n": len(first.ids),
         "n_clusters": len(np.unique(_patients(first))),
         "level": config.level,
@@ -69,6 +72,10 @@ def run(config: ReadersConfig, *, progress: Progress = SILENT) -> Document:
             "inputs": inputs,
         }
     ]
+    if config.report is not None:
+        from medcli.reporting.reader_study import render_reader_study
+
+        write_report(render_reader_study(document), config.report)
     for flag in flags:
         progress.note(flag)
     return document

@@ -176,6 +176,7 @@ RESULTS_SCHEMAS = {
         READERS_VERSION,
         {
             "readers": _TEXTS,
+            "unit": {**_TEXT, "description": "What is independent: patient, or image where none is named"},
             **dict.fromkeys(("n", "n_clusters"), _COUNT),
             "level": {"type": "number"},
             "labels": {"type": "array", "items": {"type": "object", "additionalProperties": _ANY}},

@@ -7,7 +7,14 @@ import pytest
 from medcli.config import CalibrateConfig, EvaluateConfig
 from medcli.reporting.chapters import CHAPTERS
 from medcli.reporting.checklists import TOPICS, WRITE, answered_parts, checklist
-from medcli.reporting.methods import CALIBRATORS, METHODS, method_words, methods_markdown, used_methods
+from medcli.reporting.methods import (
+    CALIBRATORS,
+    METHODS,
+    method_words,
+    methods_markdown,
+    methods_used,
+    used_methods,
+)
 from medcli.stages import calibrate, evaluate
 from medcli.store.manifest import write_manifest
 from tests.reporting.synthetic import multiclass, multilabel, study
@@ -32,7 +39,7 @@ def test_every_interval_has_a_source(evaluation):
 
 
 def test_only_what_was_used_is_named(evaluation):
-    text = methods_markdown(evaluation)
+    text = methods_markdown(*methods_used(evaluation))
     used = used_methods(evaluation)
     for method in METHODS:
         assert (method.source in text) == (method in used)
@@ -43,7 +50,7 @@ def test_only_what_was_used_is_named(evaluation):
 
 
 def test_sources_are_numbered_in_the_order_of_the_text(evaluation):
-    text = methods_markdown(evaluation)
+    text = methods_markdown(*methods_used(evaluation))
     marks = [f"[{number}]" for number in range(1, text.count("]") + 1)]
     positions = [text.index(mark) for mark in marks]
     assert positions == sorted(positions)

@@ -96,3 +96,30 @@ def test_the_table_is_that_of_the_section(done):
     assert [
         (row["class"], row["figure"], float(row["difference"]), row["verdict_after_holm"]) for row in rows
     ] == wanted
+
+
+def test_ratings_without_calls_have_a_chapter_too(tmp_path):
+    generator = np.random.default_rng(7)
+    truth = np.arange(60) % 2
+    (tmp_path / "key").write_text("ab" * 32)
+    for name, header, rows in (
+        ("scores", ["id", "target", "score"], [[i, truth[i], generator.random()] for i in range(60)]),
+        (
+            "readers",
+            ["id", "reader", "value"],
+            [[i, r, round(truth[i] + generator.normal(), 3)] for r in "AB" for i in range(60)],
+        ),
+    ):
+        with (tmp_path / f"{name}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([header, *rows])
+    config = EvaluateConfig(
+        source=str(tmp_path / "scores.csv"),
+        report=tmp_path / "report",
+        key_file=tmp_path / "key",
+        readers=(str(tmp_path / "readers.csv"),),
+    )
+    main = evaluate.run(config).evaluation["readers"]["classes"][0]["main"]
+    page = Page((tmp_path / "report/report.html").read_text())
+    assert main == "auc"
+    assert "Compared by AUC." in page.text
+    assert any("model less reader" in image["alt"] for image in page.all("img"))

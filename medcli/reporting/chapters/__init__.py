@@ -24,7 +24,7 @@ Filters: `number`, `interval`, `plain`, `printable` (every text that comes from 
 is its title. In narrow windows a row of a table becomes a list: give each `<td>` a `data-label`. All is
 escaped.
 
-Another document (`compare`) has a table like this and calls `render_page` (`reporting/report.py`) with it.
+Other documents (`compare`, `readers`) have a table like this and call `render_page` (`reporting/report.py`).
 """
 
 from __future__ import annotations

@@ -17,7 +17,9 @@ def _words(section: Section) -> dict[str, Any]:
     groups: dict[str, Rows] = {}
     for of, label, value in quantities(rest):
         methods.setdefault(label, set()).add(value["method"].partition(" (effective n")[0])
-        groups.setdefault(of, []).append({"label": label, "quantity": value})
+        first, _, rest_of = of.partition(" / ")
+        whose = f"{rest_of}: {label}" if rest_of else label
+        groups.setdefault(first, []).append({"label": whose, "quantity": value})
     told = [(label, "; ".join(sorted(filter(None, found)))) for label, found in methods.items()]
     return {"methods": told, "groups": groups}
 

@@ -7,7 +7,7 @@ from typing import Any
 from medcli.reporting.chapter import Chapter, Rows, Section
 from medcli.reporting.drawings.readers import readers_forest_figure, readers_roc_figure
 from medcli.reporting.figures import Drawing
-from medcli.reporting.measures import LABELS
+from medcli.reporting.measures import LABELS, in_sentence
 from medcli.reporting.words import count, number, printable
 
 COEFFICIENTS = {
@@ -26,18 +26,29 @@ _CLAIMS = {
 
 def _words(section: Section) -> dict[str, Any]:
     readers = section["readers"]
-    agreements = [entry["agreement"] for entry in readers["classes"] if "agreement" in entry]
+    agreed = [
+        agreement_row(entry["class"], entry["agreement"])
+        for entry in readers["classes"]
+        if "agreement" in entry
+    ]
     return {
         "claims": claims(readers),
         "figure_names": LABELS,
-        "coefficients": {
-            key: name for key, name in COEFFICIENTS.items() if any(key in item for item in agreements)
-        },
+        "coefficients": coefficients(agreed),
         "has_others": any(len(entry["against_mean"]) > 1 for entry in readers["classes"]),
         "has_calls": any("sensitivity" in r for entry in readers["classes"] for r in entry["readers"]),
-        "has_agreement": bool(agreements),
-        "shares": {entry["class"]: _shares(entry) for entry in readers["classes"]},
+        "agreed": agreed,
     }
+
+
+def agreement_row(name: str, agreement: dict[str, Any]) -> dict[str, Any]:
+    """A row of the table of agreement: its name, the agreement, and between which shares readers call."""
+    return {"name": printable(name), "agreement": agreement, "shares": _shares(agreement)}
+
+
+def coefficients(agreed: Rows) -> dict[str, str]:
+    """Those coefficients that any row has, with their names."""
+    return {key: name for key, name in COEFFICIENTS.items() if any(key in row["agreement"] for row in agreed)}
 
 
 def claims(readers: dict[str, Any]) -> list[str]:
@@ -48,7 +59,7 @@ def claims(readers: dict[str, Any]) -> list[str]:
         held.setdefault(entry["against_mean"][entry["main"]]["holm"]["verdict"], []).append(
             printable(entry["class"])
         )
-    figures = dict.fromkeys(LABELS[entry["main"]].lower() for entry in main)
+    figures = dict.fromkeys(in_sentence(entry["main"]) for entry in main)
     sentences = [f"Compared by {' or '.join(figures)}."] if figures else []
     sentences += [
         f"In {', '.join(held[verdict])} the model is {words}."
@@ -72,9 +83,9 @@ def claims(readers: dict[str, Any]) -> list[str]:
     return sentences
 
 
-def _shares(entry: dict[str, Any]) -> str:
+def _shares(agreement: dict[str, Any]) -> str:
     """From the most sparing to the most generous reader."""
-    shares = [item["share"]["estimate"] for item in entry.get("agreement", {}).get("shares", ())]
+    shares = [item["share"]["estimate"] for item in agreement.get("shares", ())]
     known = [share for share in shares if share is not None]
     return f"{number(min(known), digits=2)} to {number(max(known), digits=2)}" if known else "–"
 

@@ -8,6 +8,7 @@ from medcli.reporting import words
 from medcli.reporting.chapter import Chapter, Section
 from medcli.reporting.chapters import numbers
 from medcli.reporting.comparison import differences, groups, methods, shift, verdicts
+from medcli.reporting.methods import methods_markdown
 from medcli.reporting.report import render_page
 
 CHAPTERS = (
@@ -25,7 +26,7 @@ def render_comparison(document: Section) -> dict[str, bytes]:
     names = [words.printable(model["name"]) for model in document["models"]]
     title = f"Comparison of {', '.join(names[:-1])} and {names[-1]}"
     files = render_page(CHAPTERS, document, title=title, lead=_lead(document))
-    return {**files, "methods.md": methods.markdown(document).encode()}
+    return {**files, "methods.md": methods_markdown(*methods.told(document)).encode()}
 
 
 def _lead(document: dict[str, Any]) -> str:

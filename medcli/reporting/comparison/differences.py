@@ -6,10 +6,10 @@ from typing import Any
 
 from medcli.reporting import words
 from medcli.reporting.chapter import Chapter, Section
-from medcli.reporting.comparison.verdicts import measure_words
 from medcli.reporting.drawings.differences import differences_figure
 from medcli.reporting.drawings.roc_overlay import roc_overlay_figure
 from medcli.reporting.figures import Drawing
+from medcli.reporting.measures import LABELS, spaced
 
 
 def _words(section: Section) -> dict[str, Any]:
@@ -20,9 +20,13 @@ def _words(section: Section) -> dict[str, Any]:
         for label in section["labels"]:
             for name in measures:
                 value = label["pairs"][number]["measures"][name]
-                rows.append({"class": label["class"], "measure": measure_words(name), "quantity": value})
+                rows.append(
+                    {"class": label["class"], "measure": LABELS.get(name, spaced(name)), "quantity": value}
+                )
         for name, value in section["overall"]["pairs"][number]["measures"].items():
-            rows.append({"class": "all classes", "measure": measure_words(name), "quantity": value})
+            rows.append(
+                {"class": "all classes", "measure": LABELS.get(name, spaced(name)), "quantity": value}
+            )
         pairs.append({"title": words.printable(pair["name"]), "rows": rows})
     return {"pairs": pairs, "has_global": any(label["global"] for label in section["labels"])}
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from medcli.reporting.chapter import Chapter, Section
-from medcli.reporting.comparison.verdicts import measure_words
+from medcli.reporting.measures import in_sentence
 from medcli.reporting.methods import methods_paragraph
 
 
-def markdown(document: dict[str, Any]) -> str:
-    """The paragraph to paste, and a numbered list of its sources."""
-    paragraph, sources = methods_paragraph(document, _opening(document))
-    numbered = [f"{number}. {source}" for number, source in enumerate(sources, 1)]
-    return "\n".join(["# Statistical methods", "", paragraph, "", *numbered, ""])
+def told(document: dict[str, Any]) -> tuple[str, list[str]]:
+    """The paragraph to paste, and its sources."""
+    return methods_paragraph(document, _opening(document))
 
 
 def _opening(document: dict[str, Any]) -> list[str]:
@@ -30,7 +28,7 @@ def _opening(document: dict[str, Any]) -> list[str]:
     ]
     if document["margin"] is not None:
         sentences.append(
-            f"The {measure_words(document['measure'])} decided, with a margin of {document['margin']:g} "
+            f"The {in_sentence(document['measure'])} decided, with a margin of {document['margin']:g} "
             "given before; equivalence was tested by two one-sided tests."
         )
     sentences.append("P-values and claims were corrected over labels and pairs of models by Holm's method.")
@@ -38,8 +36,8 @@ def _opening(document: dict[str, Any]) -> list[str]:
 
 
 def _words(section: Section) -> dict[str, Any]:
-    paragraph, sources = methods_paragraph(section, _opening(section))
-    return {"paragraph": paragraph, "sources": sources}
+    paragraph, sources = told(section)
+    return {"paragraph": paragraph, "sources": sources, "topics": []}
 
 
-CHAPTER = Chapter("comparison_methods", "Methods", "labels", words=_words)
+CHAPTER = Chapter("methods", "Methods", "labels", words=_words)

@@ -6,7 +6,7 @@ from typing import Any
 
 from medcli.reporting import words
 from medcli.reporting.chapter import Chapter, Section
-from medcli.reporting.measures import LABELS
+from medcli.reporting.measures import in_sentence
 
 _WORDS = {
     "superior": "{first} is better than {second}",
@@ -18,23 +18,16 @@ _WORDS = {
 }
 
 
-def measure_words(name: str) -> str:
-    """A measure inside a sentence."""
-    return {"auc": "AUC", **{key: label for key, label in LABELS.items() if key != "auc"}}.get(
-        name, name.replace("_", " ")
-    )
-
-
 def _words(section: Section) -> dict[str, Any]:
     return {
         "question": _question(section),
         "pairs": [_pair(section, number) for number in range(len(section["labels"][0]["pairs"]))],
-        "measure": measure_words(section["measure"]),
+        "measure": in_sentence(section["measure"]),
     }
 
 
 def _question(section: Section) -> str:
-    measure = measure_words(section["measure"])
+    measure = in_sentence(section["measure"])
     if section["margin"] is None:
         return f"Which is better by the {measure}? No margin was given, so only superiority can be shown."
     return f"Judged by the {measure}, with a margin of {section['margin']:g} that was given before."
