@@ -231,6 +231,7 @@ class SetScore(StrEnum):
 class AttributionMethod(StrEnum):
     auto = "auto"
     gradcam = "gradcam"
+    hirescam = "hirescam"
     rollout = "rollout"
 
 

@@ -331,6 +331,8 @@ class ExplainConfig:
     part: Part = Part.test
     limit: int = 64
     batch_size: int = 16
+    tolerance: int = 0
+    faithfulness: int = 0
 
 
 @dataclass(frozen=True)

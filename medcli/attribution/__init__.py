@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from medcli.attribution import gradcam, rollout
+from medcli.attribution import gradcam, hirescam, rollout
 from medcli.attribution.result import Attribution, Method
 from medcli.errors import UsageError
 
@@ -16,6 +16,9 @@ __all__ = ["METHODS", "Attribution", "Method", "choose_method"]
 
 METHODS: dict[str, Method] = {
     "gradcam": Method(gradcam.grad_cam, gradcam.suits, needs="a feature map (a CNN)", is_class_specific=True),
+    "hirescam": Method(
+        hirescam.hires_cam, gradcam.suits, needs="a feature map (a CNN)", is_class_specific=True
+    ),
     "rollout": Method(
         rollout.attention_rollout, rollout.suits, needs="attention blocks (a ViT)", is_class_specific=False
     ),

@@ -7,6 +7,7 @@ Zhou et al., CVPR 2016).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -38,32 +39,36 @@ def grad_cam(model: Any, images: torch.Tensor) -> Attribution:
     with torch.no_grad():
         features = model.forward_features(images)
         logits = model.forward_head(features.clone())
-        channels_first = _channels_first(features, model)
-        weights = closed_form_weights(model, features, channels_first)
+        maps = channels_first(features, model)
+        weights = closed_form_weights(model, features, maps)
     if weights is None:
         weights = gradient_weights(model, features)
     with torch.no_grad():
-        coarse = torch.einsum("nkc,nchw->nkhw", weights, channels_first).relu()
-        maps = to_image_size(coarse, (images.shape[2], images.shape[3]))
-    return Attribution(maps, logits.float().cpu().numpy())
+        coarse = torch.einsum("nkc,nchw->nkhw", weights, maps).relu()
+    return Attribution(
+        to_image_size(coarse, (images.shape[2], images.shape[3])), logits.float().cpu().numpy()
+    )
 
 
-def closed_form_weights(
-    model: Any, features: torch.Tensor, channels_first: torch.Tensor
-) -> torch.Tensor | None:
+def closed_form_weights(model: Any, features: torch.Tensor, maps: torch.Tensor) -> torch.Tensor | None:
     """Weights of the feature maps, [images, classes, channels], if the head is a mean and a linear layer.
 
     That is seen from its effect: when what the classifier receives is the mean over space, the gradient of a
     logit is the classifier's weight divided by the number of pixels. Otherwise the answer is None.
+
+    Args:
+        model: As of `grad_cam`.
+        features: As the network returns them.
+        maps: The same with channels first.
     """
     classifier = model.get_classifier()
     if not isinstance(classifier, nn.Linear):
         return None
     received = model.forward_head(features.clone(), pre_logits=True)
-    means = channels_first.mean(dim=(2, 3))
+    means = maps.mean(dim=(2, 3))
     if received.shape != means.shape or not torch.allclose(received, means, rtol=1e-4, atol=1e-6):
         return None
-    num_pixels = channels_first.shape[2] * channels_first.shape[3]
+    num_pixels = maps.shape[2] * maps.shape[3]
     return (classifier.weight / num_pixels).expand(len(features), -1, -1)
 
 
@@ -72,18 +77,21 @@ def gradient_weights(model: Any, features: torch.Tensor) -> torch.Tensor:
 
     Only the head is differentiated; the network below it runs once.
     """
+    return torch.stack([gradient.mean(dim=(2, 3)) for gradient in gradients(model, features)], dim=1)
+
+
+def gradients(model: Any, features: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Gradient of each class's logit by the features, one class after the other, channels first."""
     with torch.enable_grad():
         leaf = features.detach().requires_grad_()
         # The copy may be overwritten by an in-place activation in the head, a leaf may not.
         logits = model.forward_head(leaf.clone())
-        weights = []
         for index in range(logits.shape[1]):
             (gradient,) = torch.autograd.grad(logits[:, index].sum(), leaf, retain_graph=True)
-            weights.append(_channels_first(gradient, model).mean(dim=(2, 3)))
-    return torch.stack(weights, dim=1)
+            yield channels_first(gradient, model)
 
 
-def _channels_first(features: torch.Tensor, model: Any) -> torch.Tensor:
+def channels_first(features: torch.Tensor, model: Any) -> torch.Tensor:
     """The features as [images, channels, rows, columns]; Swin and its like keep channels last."""
     if features.shape[1] != model.num_features and features.shape[3] == model.num_features:
         return features.permute(0, 3, 1, 2)

@@ -33,12 +33,21 @@ def explain(
         int, typer.Option(min=0, help="How many images, spread over the classes; 0 takes all")
     ] = ExplainConfig.limit,
     batch_size: Annotated[int, typer.Option(min=1, help="Images a step")] = ExplainConfig.batch_size,
+    tolerance: Annotated[
+        int, typer.Option(min=0, help="Pixels by which a peak may miss the finding")
+    ] = ExplainConfig.tolerance,
+    faithfulness: Annotated[
+        int,
+        typer.Option(metavar="STEPS", min=0, help="Curves of deletion and insertion; 0 draws none"),
+    ] = ExplainConfig.faithfulness,
     device: Device = ExplainConfig.device,
     jobs: Jobs = ExplainConfig.jobs,
 ) -> None:
     """Show which pixels mattered.
 
-    Where the shard holds masks of the findings, says how often the peak of a map lies inside one.
+    Where the shard holds masks of the findings, says how often the peak of a map lies inside one, how much
+    of the map does, and how far the two overlap. With --faithfulness, pixels of the called class are deleted
+    and inserted in STEPS, the highest of the map first, and compared with the same map in the wrong place.
     """
     config = ExplainConfig(**locals())
     if planned_only(config):

@@ -17,20 +17,18 @@ from medcli.attribution.examples import (
     findings_of_exclusive,
     findings_of_labels,
 )
-from medcli.attribution.localisation import Localisation, localise
 from medcli.calibration.calibrator import calibrated
 from medcli.calibration.scores import to_probabilities
 from medcli.checks import check_finite
 from medcli.config import ExplainConfig
 from medcli.errors import UsageError
-from medcli.metrics.intervals import mean_value, proportion
-from medcli.metrics.patients import patient_codes
 from medcli.models.devices import choose_device, computing_threads
 from medcli.models.loader import BatchLoader, ordered_batches
 from medcli.models.networks import normalise
 from medcli.progress import SILENT, Progress
-from medcli.quantity import beside
 from medcli.reporting.gallery import Example, gallery_png
+from medcli.stages._faithful import Areas, faithfulness, summarise_faithfulness
+from medcli.stages._localised import Outcome, localised, map_of, summarise
 from medcli.stages._study import Study, open_study
 from medcli.store.atomic import check_creatable, locked, write_bytes
 from medcli.store.hdf5 import open_hdf5, read_array
@@ -40,9 +38,7 @@ from medcli.store.references import reference
 from medcli.workers import available_cpus
 
 NUM_EXAMPLES = 24
-LEVEL = 0.95
-Outcome = tuple[dict[str, Any], Localisation | None]
-TITLES = {"gradcam": "Grad-CAM", "rollout": "Attention rollout"}
+TITLES = {"gradcam": "Grad-CAM", "hirescam": "HiResCAM", "rollout": "Attention rollout"}
 
 
 def run(config: ExplainConfig, *, progress: Progress = SILENT) -> Manifest:
@@ -86,6 +82,7 @@ def _write_maps(
     header = {"task": study.header["task"], **facts, "model": study.model, "history": study.manifest.history}
     shape = (len(targets), *study.shards.shape[:2])
     found: dict[int, list[Outcome]] = {}
+    faithful: list[tuple[dict[str, Any], Areas]] = []
     empty: Counter[str] = Counter()
     logits = []
     with (
@@ -97,8 +94,10 @@ def _write_maps(
             writer.append(maps, record)
             logits.append(scores)
             empty.update(name for name, one in zip(targets, maps, strict=True) if not one.any())
-            for column, result in _localise(maps, study.mask(row)):
-                found.setdefault(column, []).append((record, result))
+            for column, figures in localised(maps, study.mask(row), tolerance=config.tolerance):
+                found.setdefault(column, []).append((record, figures))
+            if config.faithfulness and (areas := _faithfulness(study, row, maps, scores, config)):
+                faithful.append((record, areas))
             step()
         maps_reference = writer.finish()
     section = {
@@ -106,7 +105,10 @@ def _write_maps(
         "n": len(study.rows),
         "n_available": study.num_images,
         "empty_maps": dict(sorted(empty.items())),
-        "localisation": {study.classes[column]: _summary(found[column]) for column in sorted(found)},
+        "localisation": {study.classes[column]: summarise(found[column]) for column in sorted(found)},
+        "faithfulness": summarise_faithfulness(faithful, steps=config.faithfulness)
+        if config.faithfulness
+        else None,
         "maps": maps_reference,
     }
     return section, np.stack(logits)
@@ -132,35 +134,26 @@ def _input(study: Study, images: Any) -> torch.Tensor:
     return normalise(batch, mean=made["mean"], std=made["std"])
 
 
-def _localise(maps: np.ndarray, mask: np.ndarray | None) -> Iterator[tuple[int, Localisation | None]]:
-    """Every class that is in the mask, with how its map (or the only one) lies to it."""
-    if mask is None:
-        return
-    for column in (int(value) - 1 for value in np.unique(mask) if value):
-        yield column, localise(_map_of(maps, column), mask == column + 1)
+def _faithfulness(
+    study: Study, row: int, maps: np.ndarray, logits: np.ndarray, config: ExplainConfig
+) -> Areas | None:
+    """What the map of the called class is worth to the model; None for an empty map."""
+    column = int(logits.argmax())
+    attribution = map_of(maps, column)
+    if not attribution.any():
+        return None
 
+    def score(images: np.ndarray) -> np.ndarray:
+        found = []
+        for batch in np.split(images, range(config.batch_size, len(images), config.batch_size)):
+            with torch.no_grad():
+                found.append(study.network(torch.from_numpy(batch).to(device)).float().cpu().numpy())
+        values = to_probabilities(np.concatenate(found), kind="logit", exclusive=study.is_exclusive)
+        return np.asarray(values[:, column])
 
-def _map_of(maps: np.ndarray, column: int) -> np.ndarray:
-    """The map of a class; methods that know no classes give one for all."""
-    return maps[column if len(maps) > 1 else 0]
-
-
-def _summary(outcomes: list[Outcome]) -> dict[str, Any]:
-    """Pointing game and energy of one class with intervals, beside what a map without knowledge would get."""
-    known = [(record, outcome) for record, outcome in outcomes if outcome is not None]
-    _, patients = patient_codes([record for record, _ in known])
-    hits = np.array([outcome.hit for _, outcome in known])
-    energies = np.array([outcome.energy for _, outcome in known])
-    chance = float(np.mean([outcome.chance for _, outcome in known])) if known else None
-    rule = "share of the image that the finding covers"
-    return {
-        "num_masks": len(outcomes),
-        "num_empty_maps": len(outcomes) - len(known),
-        "pointing": beside(proportion(hits, patients, level=LEVEL), rule=rule, estimate=chance),
-        "energy": beside(
-            mean_value(energies, patients, level=LEVEL, what="mean"), rule=rule, estimate=chance
-        ),
-    }
+    image = _input(study, [study.shards.image(row)])[0]
+    device = image.device
+    return faithfulness(score, image.cpu().numpy(), attribution, steps=config.faithfulness)
 
 
 def _gallery(study: Study, logits: np.ndarray, *, section: dict[str, Any]) -> bytes:
@@ -199,7 +192,7 @@ def _example(
         mask = mask > 0 if study.is_exclusive else mask == column + 1
     return Example(
         image=study.shards.image(row),
-        attribution=_map_of(maps, column).astype(np.float64),
+        attribution=map_of(maps, column).astype(np.float64),
         mask=mask,
         name=study.classes[column],
         probability=float(probabilities[finding.row, column]),
@@ -231,6 +224,14 @@ def _tell(section: dict[str, Any], progress: Progress) -> None:
     if section["empty_maps"]:
         words = ", ".join(f"{name} {count}" for name, count in section["empty_maps"].items())
         progress.note(f"maps without a positive value, left at zero: {words}")
+    if section["faithfulness"]:
+        gain = section["faithfulness"]["insertion_gain"]
+        if gain["ci"]:
+            low, high = gain["ci"]
+            progress.note(
+                f"inserting the pixels of the maps gains {gain['estimate']:.3f} of the area ({low:.3f} to "
+                f"{high:.3f}) over the same maps turned by 180 degrees"
+            )
     for name, values in section["localisation"].items():
         hit, chance = values["pointing"]["estimate"], values["pointing"]["baseline"]["estimate"]
         if hit is not None:

@@ -154,10 +154,10 @@ def test_auto_takes_the_method_that_suits_and_refusals_name_it() -> None:
     assert choose_method("auto", cnn, sample) == "gradcam"
     with pytest.raises(UsageError, match="rollout needs attention blocks") as caught:
         choose_method("rollout", cnn, sample)
-    assert caught.value.hint == "give --method gradcam"
+    assert caught.value.hint == "give --method gradcam or --method hirescam"
 
 
 def test_a_model_without_features_is_refused_by_every_method() -> None:
     with pytest.raises(UsageError, match="no attribution method works for Linear"):
         choose_method("auto", nn.Linear(2, 2), small_images(1))
-    assert set(METHODS) == {"gradcam", "rollout"}
+    assert set(METHODS) == {"gradcam", "hirescam", "rollout"}

@@ -33,6 +33,38 @@ def test_hand_worked_map() -> None:
     assert result.chance == pytest.approx(6 / 36)
 
 
+@given(
+    arrays(np.int8, (4, 5), elements=st.integers(0, 4)).filter(np.any),
+    arrays(bool, (4, 5)).filter(np.any),
+    st.integers(0, 5),
+)
+def test_every_figure_is_what_counting_pixels_says(values, mask, tolerance) -> None:
+    found = localise(values.astype(float), mask, tolerance=tolerance)
+    pixels = [(row, column) for row in range(4) for column in range(5)]
+    inside = [pixel for pixel in pixels if mask[pixel]]
+    near = [p for p in pixels if any(np.hypot(p[0] - q[0], p[1] - q[1]) <= tolerance for q in inside)]
+    best = [pixel for pixel in pixels if values[pixel] == values.max()]
+    assert found.hit == pytest.approx(sum(pixel in near for pixel in best) / len(best))
+    high = [pixel for pixel in pixels if 2 * values[pixel] >= values.max()]
+    assert found.iou == pytest.approx(len(set(high) & set(inside)) / len(set(high) | set(inside)))
+    # As many of the highest as the mask has, over every order of the ties: their mean share inside.
+    edge = sorted((int(values[pixel]) for pixel in pixels), reverse=True)[len(inside) - 1]
+    above = [pixel for pixel in pixels if values[pixel] > edge]
+    level = [pixel for pixel in pixels if values[pixel] == edge]
+    drawn = (len(inside) - len(above)) * sum(pixel in inside for pixel in level) / len(level)
+    assert found.dice == pytest.approx((sum(pixel in inside for pixel in above) + drawn) / len(inside))
+
+
+@given(st.integers(1, 19), st.integers(1, 19), st.integers(0, 10**6))
+def test_overlap_by_chance_is_that_of_as_many_pixels_anywhere(size, high, seed) -> None:
+    generator = np.random.default_rng(seed)
+    mask, values = np.zeros(20, dtype=bool), np.zeros(20)
+    mask[:size], values[generator.permutation(20)[:high]] = True, 1
+    found = localise(values.reshape(4, 5), mask.reshape(4, 5))
+    shared = size * high / 20
+    assert found.chance_iou == pytest.approx(shared / (size + high - shared))
+
+
 def test_highest_pixel_outside_the_mask_is_a_miss() -> None:
     assert localise(MAP, ~MASK).hit == 0
 

@@ -213,12 +213,39 @@ def test_planted_shapes_are_pointed_at_far_more_often_than_by_chance(folder: Pat
     assert {values["pointing"]["n_clusters"] for values in found.values()} == {NUM_TEST // 4}
     mean = {
         kind: np.mean([values[kind]["estimate"] for values in found.values() if values["pointing"]["n"]])
-        for kind in ("pointing", "energy")
+        for kind in ("pointing", "energy", "dice", "iou", "pixel_auc")
     }
     chance = np.mean([values["pointing"]["baseline"]["estimate"] for values in found.values()])
     assert chance == pytest.approx(0.032, abs=0.01)
     assert mean["pointing"] > 2 * chance
     assert mean["energy"] > 1.5 * chance
+    assert mean["dice"] > 2 * chance
+    assert mean["iou"] > 1.5 * np.mean([values["iou"]["baseline"]["estimate"] for values in found.values()])
+    assert mean["pixel_auc"] > 0.6
+    wide = explain(folder, tmp_path, limit=4, tolerance=SIZE).explanation["localisation"]
+    assert {values["pointing"]["estimate"] for values in wide.values()} == {1.0}
+
+
+def test_both_methods_agree_where_the_head_pools(folder: Path, tmp_path: Path) -> None:
+    one, other = (
+        explain(folder, tmp_path, limit=4, maps=tmp_path / f"{name}.h5", method=AttributionMethod(name))
+        for name in ("gradcam", "hirescam")
+    )
+    assert other.explanation["method"] == "hirescam"
+    maps = [read_maps(manifest.explanation["maps"]).maps for manifest in (one, other)]
+    np.testing.assert_allclose(*maps, atol=2e-3)
+
+
+def test_the_pixels_of_the_maps_are_what_the_model_uses(folder: Path, tmp_path: Path) -> None:
+    found = explain(folder, tmp_path, limit=8, faithfulness=6).explanation["faithfulness"]
+    assert found["steps"] == 6
+    for name, sign in (("deletion", -1), ("insertion", 1)):
+        value = found[name]
+        assert 0 <= value["estimate"] <= 1
+        assert value["n"] <= 8
+        gain = sign * (value["estimate"] - value["baseline"]["estimate"])
+        assert found[f"{name}_gain"]["estimate"] == pytest.approx(gain)
+    assert found["insertion_gain"]["ci"][0] > 0
 
 
 def test_the_same_bytes_for_any_number_of_jobs(folder: Path, tmp_path: Path) -> None:
