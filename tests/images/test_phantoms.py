@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from medcli.images.phantoms import brain, canvas, chest, chest_findings, ct, ct_anatomy, skin
@@ -115,14 +115,20 @@ def canvas_erode(region: np.ndarray) -> np.ndarray:
 
 @settings(max_examples=3, deadline=None)
 @given(seed=seeds, malignancy=st.floats(1, 5))
+@example(seed=7496004, malignancy=4.0)
 def test_a_nodule_is_the_only_difference_from_the_clean_series(seed: int, malignancy: float) -> None:
     clean = ct.ct_series(seed, size=96).volume_hu.astype(int)
     series = ct.ct_series(seed, size=96, malignancy=malignancy)
-    change = np.abs(series.volume_hu - clean) > 250
+    change = np.abs(series.volume_hu - clean)
     near = np.stack([canvas.soften(plane.astype(np.float32), 0.012) > 0.02 for plane in series.region])
-    assert not (change & ~near).any()
-    touched = np.flatnonzero(series.region.any(axis=(1, 2)))
+    # Lung and nodule differ by 870 HU: what changes by more than half of that is mostly nodule, and so region.
+    assert not ((change > 450) & ~near).any()
+    # Spikes end within 1.9 radii of the centre; those thinner than a pixel are no region, but do show.
     assert series.nodule_diameter_mm is not None
+    reach = 0.9 * series.nodule_diameter_mm / 2 / ct.FIELD_OF_VIEW_MM + 0.03
+    away = np.stack([canvas.depth((~plane).astype(np.float32)) for plane in series.region])
+    assert not change[away > reach].any()
+    touched = np.flatnonzero(series.region.any(axis=(1, 2)))
     assert abs(len(touched) * ct.SLICE_DISTANCE_MM - series.nodule_diameter_mm) <= 2 * ct.SLICE_DISTANCE_MM
     assert touched.tolist() == list(range(touched[0], touched[-1] + 1))
 
