@@ -130,6 +130,8 @@ def decode(job: Job) -> Picture:
     if "mask" in job.file:
         digest = job.record.get("mask_sha256")
         mask = decode_source(job.root, {"path": job.file["mask"]}, sha256=digest).pixels
+    if mask is not None and job.num_classes == 1:
+        mask = np.minimum(mask, 1)  # of several tissues, say: all that is marked is the one class
     if mask is not None and job.num_classes is not None and int(mask.max()) > job.num_classes:
         raise DataError(
             f"the mask holds {int(mask.max())} for the k-th class, but the task has {job.num_classes}",

@@ -236,6 +236,25 @@ def test_brats_grade_and_age_come_from_its_tables() -> None:
     )
 
 
+def test_brats_time_points_are_of_one_patient() -> None:
+    names = ("BraTS-GLI-00002-000", "BraTS-GLI-00002-001", "BraTS-GLI-00003-000", "BraTS20_Training_001")
+    files = [path for name in names for path in brats(name, "-t1n", "-t1c", "-t2w", "-t2f")]
+    entries = read(Layout.brats, MemoryFolder(files)).entries
+    patients = [entry.identities["patient"] for entry in entries]
+    assert patients == ["BraTS-GLI-00002", "BraTS-GLI-00002", "BraTS-GLI-00003", "BraTS20_Training_001"]
+
+
+def test_brats_sites_are_in_older_names_which_the_table_of_names_knows() -> None:
+    names = ("Brats18_CBICA_AAB_1", "BraTS20_Training_001", "BraTS20_Training_002")
+    files = [path for name in names for path in brats(name, "_t1", "_t1ce", "_t2", "_flair")]
+    tables = {
+        "name_mapping.csv": "Grade,BraTS_2019_subject_ID,BraTS_2020_subject_ID\n"
+        "HGG,BraTS19_TCIA02_1_1,BraTS20_Training_001\nLGG,NA,BraTS20_Training_002"
+    }
+    sites = [entry.fields.get("site") for entry in read(Layout.brats, MemoryFolder(files, tables)).entries]
+    assert sites == ["TCIA02", None, "CBICA"]
+
+
 # --- LIDC-IDRI
 
 

@@ -140,6 +140,21 @@ def test_a_mask_that_changed_since_ingest_is_noticed(tmp_path: Path) -> None:
     ]
 
 
+def test_a_mask_of_several_tissues_marks_the_only_class_there_is(tmp_path: Path) -> None:
+    path = make_cohort(tmp_path, with_masks=True)
+    manifest = read_manifest(str(path))
+    manifest.task = {"type": "binary", "classes": ["b"]}
+    tissues = np.kron(np.array([[0, 1], [2, 4]], np.uint8), np.ones((20, 25), np.uint8))
+    cv2.imwrite(str(tmp_path / "in" / "m1.png"), tissues)
+    manifest.records[1]["mask_sha256"] = digest_of(tmp_path / "in" / "m1.png")
+    write_manifest(manifest, path)
+    after = run(configure(path, fit="stretch"))
+    assert after.rejected == []
+    mask = ShardReader(after.shards).mask(1)
+    assert mask is not None
+    assert np.array_equal(mask, np.kron([[0, 1], [1, 1]], np.ones((12, 12))))
+
+
 def test_what_can_not_be_used_is_listed_with_its_code(tmp_path: Path) -> None:
     manifest = make_cohort(tmp_path, with_masks=True)
     files = image_files(manifest)

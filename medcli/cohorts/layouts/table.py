@@ -1,9 +1,10 @@
 """Layout `table`: a row of a table says what a file is; rows and files are matched by key, never by order.
 
-labels.csv: path,patient,site,label:Edema
-            a/1.png,p1,north,1
+labels.csv: path,patient,site,label:Edema,mask
+            a/1.png,p1,north,1,masks/1.png
 in/
   a/1.png
+  masks/1.png         0 nothing, k the k-th class; of one class, whatever is not 0
 """
 
 from __future__ import annotations
