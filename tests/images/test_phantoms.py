@@ -121,7 +121,7 @@ def test_a_nodule_is_the_only_difference_from_the_clean_series(seed: int, malign
     series = ct.ct_series(seed, size=96, malignancy=malignancy)
     change = np.abs(series.volume_hu - clean)
     near = np.stack([canvas.soften(plane.astype(np.float32), 0.012) > 0.02 for plane in series.region])
-    # Lung and nodule differ by 870 HU: what changes by more than half of that is mostly nodule, and so region.
+    # Lung and nodule differ by 870 HU: what changes by more than half of that is mostly nodule: region.
     assert not ((change > 450) & ~near).any()
     # Spikes end within 1.9 radii of the centre; those thinner than a pixel are no region, but do show.
     assert series.nodule_diameter_mm is not None

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from medcli.config import PreprocessConfig
+from medcli.config import Fit, PreprocessConfig
 from medcli.errors import DataError, MedcliError, OutputError, UsageError
 from medcli.formats.codes import CODES
 from medcli.stages.preprocess import run
@@ -148,7 +148,7 @@ def test_a_mask_of_several_tissues_marks_the_only_class_there_is(tmp_path: Path)
     cv2.imwrite(str(tmp_path / "in" / "m1.png"), tissues)
     manifest.records[1]["mask_sha256"] = digest_of(tmp_path / "in" / "m1.png")
     write_manifest(manifest, path)
-    after = run(configure(path, fit="stretch"))
+    after = run(configure(path, fit=Fit.stretch))
     assert after.rejected == []
     mask = ShardReader(after.shards).mask(1)
     assert mask is not None

@@ -99,9 +99,7 @@ def one_of_each(files: dict[str, list[str]], cohort: Cohort) -> dict[str, list[s
     }
     if num_left := sum(len(paths) - 1 for paths in files.values()):
         cohort.num_skipped += num_left
-        cohort.notes.append(
-            f"left out, as their images are also in a folder with more files: {num_left}"
-        )
+        cohort.notes.append(f"left out, as their images are also in a folder with more files: {num_left}")
     return {name: [path] for name, path in chosen.items()}
 
 
