@@ -257,7 +257,7 @@ class EvaluateConfig:
     level: float = 0.95
     bins: int = 15
     decision_range: str = ""
-    plan: str = place("")
+    plan: str = ""
     readers: tuple[str, ...] = place(())
     panel: tuple[str, ...] = ()
     positive_from: float | None = None

@@ -80,14 +80,15 @@ def evaluate(
     Measures are named as in evaluation.json; auroc is auc. Without a label it is about all classes
     together (macro_auc, accuracy), else every class must meet it. What is undefined fails.
 
-    --plan needs no predictions, but what is expected: auc and prevalence; and if need be sensitivity and
-    specificity, the half-widths that are wanted (width, and slope_width and oe_width of the calibration,
-    oe_width on the log scale), images_per_patient with icc, and images for the precision of a given size.
+    --plan takes what is expected: auc and prevalence; and if need be sensitivity and specificity, the
+    half-widths that are wanted (width, and slope_width and oe_width of the calibration, oe_width on the log
+    scale), images_per_patient with icc, and images for the precision of a given size. Without IN and REPORT/
+    the plan is printed, and no predictions are read; with them, the report tells what was reached of it.
     """
     config = EvaluateConfig(**locals())
     if planned_only(config):
         return
-    if plan:
+    if plan and (source, report) == (EvaluateConfig.source, EvaluateConfig.report):
         from medcli.reporting.tables import plan_table
         from medcli.stages._plan import plan_study
 

@@ -24,7 +24,7 @@ DecisionRange = Annotated[
     str, typer.Option(metavar="LOW,HIGH", help="Decision curves between these risks: 0.05,0.5")
 ]
 Plan = Annotated[
-    str, typer.Option(metavar="NAME=VALUE,...", help="Print how large a study must be, and stop")
+    str, typer.Option(metavar="NAME=VALUE,...", help="How large a study must be; beside IN, if given")
 ]
 Readers = Annotated[
     list[str], typer.Option(metavar="TABLE", help="What readers said: tables, folders, or the word records")

@@ -21,6 +21,7 @@ class Document(StrEnum):
     manifest = "manifest"
     evaluation = "evaluation"
     comparison = "comparison"
+    plan = "plan"
     readers = "readers"
 
 
@@ -31,7 +32,8 @@ def schema(
 ) -> None:
     """Print the JSON Schema of manifests or results.
 
-    DOCUMENT is manifest, evaluation (the file evaluation.json), comparison (what compare prints) or readers.
+    DOCUMENT is manifest, evaluation (the file evaluation.json), comparison (what compare prints), plan
+    (what evaluate --plan prints) or readers.
     """
     from medcli.store.results_schema import RESULTS_SCHEMAS
     from medcli.store.schema import MANIFEST_SCHEMA

@@ -43,7 +43,7 @@ TOPICS = (
     Topic("Definition and source of the reference standard; who read, with which training", ALL),
     Topic("Meaning of uncertain and missing labels", ALL, "data"),
     Topic("Agreement between readers", "CLAIM, STARD-AI", "readers", "readers"),
-    Topic("Sample size: how it was chosen (medcli evaluate --plan helps)", ALL),
+    Topic("Sample size: how it was chosen (medcli evaluate --plan helps)", ALL, "plan", "plan"),
     Topic("Sample size: precision that was reached", ALL, "discrimination"),
     Topic("Assignment to training, validation and test, by patient", ALL, "data"),
     Topic("Overlap between the parts", "CLAIM, STARD-AI", "data"),

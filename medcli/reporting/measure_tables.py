@@ -22,7 +22,7 @@ def measure_table(
     Returns:
         `caption`, `columns` (labels), and `rows`: names and quantities, None where a row has none.
     """
-    found = [(name, {key: _in_use(entry.get(key)) for key in keys}) for name, entry in rows]
+    found = [(name, {key: in_use(entry.get(key)) for key in keys}) for name, entry in rows]
     kept = [key for key in keys if any(values[key] for _, values in found)]
     if not kept:
         return None
@@ -33,7 +33,8 @@ def measure_table(
     }
 
 
-def _in_use(value: Any) -> dict[str, Any] | None:
+def in_use(value: Any) -> dict[str, Any] | None:
+    """A quantity; of `before` and `after` a calibration, the latter where there is one."""
     if isinstance(value, dict) and "before" in value:
         value = value["after"] or value["before"]
     return value if isinstance(value, dict) and "estimate" in value else None

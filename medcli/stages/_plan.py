@@ -17,8 +17,8 @@ from medcli.metrics.sample_size import (
     proportion_sample_size,
     with_clusters,
 )
+from medcli.store.results_schema import PLAN_VERSION
 
-PLAN_VERSION = "plan/1"
 DEFAULTS = {"width": 0.05, "oe_width": 0.2, "slope_width": 0.2, "images_per_patient": 1.0, "icc": 0.0}
 OTHERS = ("auc", "prevalence", "sensitivity", "specificity", "images")
 _GRID = 20_000
@@ -32,7 +32,8 @@ def plan_study(asked: str, *, level: float) -> dict[str, Any]:
         level: Of the intervals.
 
     Returns:
-        `assumed`; `needed`: one entry a goal, with `images`, `patients`, `positives` and `method`; `images`,
+        `assumed`; `needed`: one entry a goal, with its `measure` and half-`width` (of a ratio on the log
+        scale), `images`, `patients`, `positives` and `method`; `images`,
         the largest of them; `expected`: intervals of a study of that size, or of as many `images` as given.
 
     Raises:
@@ -72,18 +73,25 @@ def _needed(assumed: dict[str, float], *, level: float) -> list[dict[str, Any]]:
         expected_logits(assumed["auc"], prevalence), half_width=assumed["slope_width"], level=level
     )
     ratio = observed_expected_sample_size(prevalence, half_width=assumed["oe_width"], level=level)
-    goals = [
-        (f"AUC within {width:g}", area["images"], "Newcombe 2006, method 5"),
-        (f"sensitivity within {width:g}", math.ceil(found / prevalence), "Wilson"),
-        (f"specificity within {width:g}", math.ceil(passed / (1 - prevalence)), "Wilson"),
-        (f"O/E within a factor of {math.exp(assumed['oe_width']):.2f}", ratio, "Riley 2021, equation 4"),
-        (f"calibration slope within {assumed['slope_width']:g}", slope, "Riley 2021, equation 7"),
-    ]
+    ratio_goal = f"O/E within a factor of {math.exp(assumed['oe_width']):.2f}"
+    slope_goal = f"calibration slope within {assumed['slope_width']:g}"
+    goals = {
+        "auc": (f"AUC within {width:g}", width, area["images"], "Newcombe 2006, method 5"),
+        "sensitivity": (f"sensitivity within {width:g}", width, math.ceil(found / prevalence), "Wilson"),
+        "specificity": (
+            f"specificity within {width:g}",
+            width,
+            math.ceil(passed / (1 - prevalence)),
+            "Wilson",
+        ),
+        "observed_to_expected": (ratio_goal, assumed["oe_width"], ratio, "Riley 2021, equation 4"),
+        "calibration_slope": (slope_goal, assumed["slope_width"], slope, "Riley 2021, equation 7"),
+    }
     entries = []
-    for goal, size, method in goals:
+    for measure, (goal, half_width, size, method) in goals.items():
         whole = with_clusters(size, **_clusters(assumed))
-        positives = round(whole["images"] * prevalence)
-        entries.append({"goal": goal, **whole, "positives": positives, "method": method})
+        facts = {"measure": measure, "width": half_width, "positives": round(whole["images"] * prevalence)}
+        entries.append({"goal": goal, **whole, **facts, "method": method})
     return entries
 
 

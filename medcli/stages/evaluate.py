@@ -18,6 +18,7 @@ from medcli.metrics.summary import summarize
 from medcli.metrics.worst_errors import worst_errors
 from medcli.progress import SILENT, Progress
 from medcli.stages._decisions import decision_section
+from medcli.stages._plan import plan_study
 from medcli.stages._policies import moved_by_policy, sweep_policies
 from medcli.stages._prediction_sets import sets_section
 from medcli.stages._predictions import by_id, load_source, open_predictions, predictions_of
@@ -46,6 +47,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
     """
     gates = [parse_gate(text) for text in config.require]
     check_reader_options(config)
+    plan = plan_study(config.plan, level=config.level) if config.plan else None
     manifest = load_source(config.source, config, part=config.part.value)
     if config.calibration is not None:
         manifest.calibration = load(str(config.calibration)).require("calibration", made_by="calibrate")
@@ -81,8 +83,8 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
             section["flags"] += group_flags(groups, level=config.level)
         section |= {"readers": readers} if readers else {}
         section["flags"] += readers.get("flags", ())
-        if decisions:
-            section["decision_curves"] = decisions
+        section |= {"decision_curves": decisions} if decisions else {}
+        section |= {"plan": plan} if plan else {}
         step(1, note="numbers")
         inputs = [("predictions", ref["sha256"]), *reader_inputs]
         if thresholds["source"] == "val":

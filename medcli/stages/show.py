@@ -56,7 +56,7 @@ def _results_facts(results: dict[str, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {"kind": results["medcli"]}
     facts |= {name: value for name, value in results.items() if isinstance(value, str | int | float)}
     facts["auc"] = {entry["class"]: _estimate(entry["auc"]) for entry in results.get("classes", [])}
-    facts["flags"] = results["flags"]
+    facts["flags"] = results.get("flags", [])
     return {name: value for name, value in facts.items() if name != "medcli"}
 
 

@@ -1,4 +1,4 @@
-"""JSON Schemas of results: what `medcli schema evaluation` (comparison, readers) prints and `check` holds.
+"""JSON Schemas of results: what `medcli schema evaluation` (comparison, plan, readers) prints, `check` holds.
 
 What is measured differs from study to study, so the shape is told rather than every name: whatever has an
 `estimate` and a `method` is a quantity, at any depth, with all its parts.
@@ -18,6 +18,7 @@ from medcli.errors import DataError, at
 EVALUATION_VERSION = "evaluation/2"
 COMPARISON_VERSION = "comparison/1"
 READERS_VERSION = "readers/1"
+PLAN_VERSION = "plan/1"
 
 _NUMBER = {"type": ["number", "null"]}
 _COUNT = {"type": "integer", "minimum": 0}
@@ -114,15 +115,48 @@ _REFERENCES = {
 }
 
 
-def _schema(title: str, version: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """Every named property is required; others hold quantities that are whole."""
+_PLAN = {
+    "level": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+    "assumed": {"type": "object", "additionalProperties": {"type": "number"}},
+    "needed": {
+        "type": "array",
+        "minItems": 1,
+        "items": {
+            "type": "object",
+            "required": ["goal", "measure", "width", "images", "positives", "patients", "method"],
+            "properties": {
+                **dict.fromkeys(("goal", "measure", "method"), _TEXT),
+                **dict.fromkeys(("images", "positives", "patients"), _COUNT),
+                "width": {"type": "number", "exclusiveMinimum": 0, "description": "Half, of the interval"},
+            },
+        },
+    },
+    "images": {**_COUNT, "description": "What the goal that needs most needs"},
+    "expected": {
+        "type": "object",
+        "required": ["images"],
+        "properties": {"images": _COUNT},
+        "additionalProperties": _INTERVAL,
+    },
+}
+
+
+def _schema(
+    title: str, version: str, properties: dict[str, Any], optional: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Every named property is required, but for the optional ones; others hold quantities that are whole."""
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": title,
         "definitions": DEFINITIONS,
         "type": "object",
         "required": ["medcli", *properties],
-        "properties": {"medcli": {"const": version}, **properties, "files": _REFERENCES},
+        "properties": {
+            "medcli": {"const": version},
+            **properties,
+            **(optional or {}),
+            "files": _REFERENCES,
+        },
         "additionalProperties": _ANY,
     }
 
@@ -151,6 +185,7 @@ RESULTS_SCHEMAS = {
             "curves": {"type": "array", "items": _CURVES, "minItems": 1},
             "errors": {"type": "array", "items": {"type": "object", "required": ["class", "id", "score"]}},
         },
+        {"plan": {"type": "object", "required": [*_PLAN], "properties": _PLAN}},
     ),
     "comparison": _schema(
         "medcli comparison, version 1",
@@ -171,6 +206,7 @@ RESULTS_SCHEMAS = {
             "history": {"type": "array"},
         },
     ),
+    "plan": _schema("medcli plan of a study, version 1", PLAN_VERSION, _PLAN),
     "readers": _schema(
         "medcli agreement of readers, version 1",
         READERS_VERSION,
@@ -185,7 +221,7 @@ RESULTS_SCHEMAS = {
         },
     ),
 }
-_START = re.compile(rb'\s*\{\s*"medcli"\s*:\s*"(evaluation|comparison|readers)/')
+_START = re.compile(rb'\s*\{\s*"medcli"\s*:\s*"(evaluation|comparison|plan|readers)/')
 _NAMES = {schema["properties"]["medcli"]["const"]: name for name, schema in RESULTS_SCHEMAS.items()}
 
 

@@ -10,12 +10,13 @@ import pytest
 from scipy.special import expit
 
 from medcli.config import CalibrateConfig, EvaluateConfig
-from medcli.errors import UsageError
+from medcli.errors import DataError, UsageError
 from medcli.metrics.intervals import newcombe_auc, wilson
 from medcli.metrics.roc import auc
 from medcli.stages import calibrate, evaluate
 from medcli.stages._plan import expected_logits, plan_study
 from medcli.store.manifest import write_manifest
+from medcli.store.results_schema import check_results
 from tests.cli.run import medcli
 from tests.reporting.synthetic import multilabel, study
 
@@ -118,4 +119,43 @@ def test_what_cannot_be_planned_is_told(words, told):
 def test_the_command_plans_without_predictions():
     result = medcli("evaluate", "--plan", "auc=0.85,prevalence=0.1")
     assert result.returncode == 0
-    assert json.loads(result.stdout)["medcli"] == "plan/1"
+    plan = json.loads(result.stdout)
+    assert plan["medcli"] == "plan/1"
+    check_results(plan)
+
+
+def test_a_plan_stands_beside_what_was_reached(done, tmp_path):
+    words = "auc=0.85,prevalence=0.3,width=0.08"
+    config = EvaluateConfig(
+        source=str(done[0].parent / "calibrated.json"), report=tmp_path / "report", plan=words
+    )
+    evaluation = evaluate.run(config).evaluation
+    assert evaluation["plan"] == plan_study(words, level=0.95)
+    document = json.loads((tmp_path / "report/evaluation.json").read_text(encoding="utf-8"))
+    check_results(document)
+    with pytest.raises(DataError, match="plan"):
+        check_results({**document, "plan": {"images": -1}})
+    with (tmp_path / "report/tables/plan.csv").open(encoding="utf-8", newline="") as file:
+        rows = {(row["class"], row["measure"]): row for row in csv.DictReader(file)}
+    entry = evaluation["classes"][0]
+    low, high = entry["auc"]["ci"]
+    row = rows[entry["class"], "auc"]
+    assert float(row["half_width"]) == pytest.approx((high - low) / 2)
+    assert row["is_reached"] == str((high - low) / 2 <= 0.08).lower()
+    low, high = entry["observed_to_expected"]["after"]["ci"]
+    ratio = float(rows[entry["class"], "observed_to_expected"]["half_width"])
+    assert np.exp(2 * ratio) == pytest.approx(high / low)
+    never = rows[evaluation["classes"][2]["class"], "auc"]
+    assert (never["half_width"], never["is_reached"]) == ("", "false")
+    assert never["reason"] == evaluation["classes"][2]["auc"]["reason"]
+    html = (tmp_path / "report/report.html").read_text(encoding="utf-8")
+    assert "Planned and reached precision" in html
+    assert '<a href="#plan">Planned and reached precision</a></span></td>' in html
+
+
+def test_a_plan_that_cannot_be_is_told_before_the_work(done, tmp_path):
+    command = ("evaluate", "--plan", "auc=0.85", str(done[0].parent / "calibrated.json"), "r/")
+    result = medcli(*command, cwd=tmp_path)
+    assert result.returncode == 2
+    assert "--plan needs prevalence" in result.stderr
+    assert not (tmp_path / "r").exists()
