@@ -31,6 +31,14 @@ class BootstrapSettings(Protocol):
 
 
 @dataclass(frozen=True)
+class Percentile:
+    """Percentiles of the resamples at a level."""
+
+    level: float
+    bootstrap: str = "percentile"
+
+
+@dataclass(frozen=True)
 class Ranking:
     """Images in the order of their scores, lowest first, ready to be walked with the weights of a resample.
 

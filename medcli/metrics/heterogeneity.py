@@ -143,30 +143,6 @@ def standard_error(value: Quantity) -> float:
     return float(value["ci"][1] - value["ci"][0]) / (2 * normal_quantile(value["level"]))
 
 
-def largest_gap(values: Sequence[float | None]) -> float | None:
-    """Largest less smallest of the defined values; None with fewer than two."""
-    defined = [value for value in values if value is not None and np.isfinite(value)]
-    return max(defined) - min(defined) if len(defined) > 1 else None
-
-
-def equalised_odds(
-    sensitivities: dict[str, Quantity], specificities: dict[str, Quantity]
-) -> dict[str, float | str | None]:
-    """Largest gaps of sensitivity and of false alarms between groups at one threshold, and the larger one.
-
-    Reference: Hardt, Price & Srebro, NeurIPS 2016.
-    """
-    hits = largest_gap([value["estimate"] for value in sensitivities.values()])
-    alarms = largest_gap([value["estimate"] for value in specificities.values()])
-    both = [value for value in (hits, alarms) if value is not None]
-    return {
-        "sensitivity_gap": hits,
-        "false_alarm_gap": alarms,
-        "equalised_odds_gap": max(both) if len(both) == 2 else None,
-        "reason": None if len(both) == 2 else "fewer than two groups have both kinds of case",
-    }
-
-
 def too_few(targets: np.ndarray, clusters: np.ndarray) -> str | None:
     """Why a group is listed but not tested: fewer than 10 positive or negative patients; else None."""
     is_positive = np.asarray(targets) == 1

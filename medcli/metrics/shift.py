@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import chdtrc, kolmogi, kolmogorov
 
-from medcli.quantity import TestResult, hypothesis_test
+from medcli.quantity import Quantity, TestResult, beside, hypothesis_test, quantity, undefined
 
 # What practitioners read off the population stability index; it has no theory behind it.
 PSI_WORDS = ((0.1, "no relevant shift"), (0.25, "moderate shift"), (math.inf, "large shift"))
@@ -86,85 +86,47 @@ def chi_square(first: np.ndarray, second: np.ndarray) -> TestResult:
 
 
 def population_stability_index(
-    reference: np.ndarray, values: np.ndarray, *, num_bins: int = 10, floor: float = 1e-4
-) -> dict[str, Any]:
+    first: np.ndarray,
+    second: np.ndarray,
+    *,
+    first_clusters: np.ndarray,
+    second_clusters: np.ndarray,
+    num_bins: int = 10,
+    floor: float = 1e-4,
+) -> Quantity:
     """Sum over bins of (new share - old share) times the logarithm of their ratio.
 
-    Bins are quantiles of the reference; equal quantiles are merged. Empty bins count as a share of `floor`.
+    Bins are quantiles of the old values; equal quantiles are merged. Empty bins count as a share of `floor`.
 
     Args:
-        reference: Old values, float [images].
-        values: New values.
+        first: Old values, float [images]; NaN is left out.
+        second: New values.
+        first_clusters: Patient of each image.
+        second_clusters: Of the others.
 
     Returns:
-        `psi`, `verdict` in the words of practice, `expected_by_chance` ((bins - 1) (1/n + 1/m)) and `bins`.
+        A quantity beside what chance gives, (bins - 1) (1/n + 1/m), with `verdict` in the words of practice
+        and `bins`.
 
     Reference: Yurdakul & Naranjo, Journal of Risk Model Validation 2020; 14:89 (its distribution).
     """
-    old, new = (np.asarray(v, dtype=float)[~np.isnan(v)] for v in (reference, values))
+    kept = [~np.isnan(values) for values in (first, second)]
+    old, new = np.asarray(first, dtype=float)[kept[0]], np.asarray(second, dtype=float)[kept[1]]
+    owners = np.asarray(first_clusters)[kept[0]], np.asarray(second_clusters)[kept[1]]
+    facts: dict[str, Any] = {"n": len(old) + len(new), "n_clusters": len(np.union1d(*owners))}
+    method = "population stability index"
     if len(old) == 0 or len(new) == 0:
-        return {
-            "psi": None,
-            "verdict": None,
-            "expected_by_chance": None,
-            "bins": 0,
-            "reason": "a set is empty",
-        }
+        return {**undefined("a set is empty", method=method, **facts), "verdict": None, "bins": 0}
     edges = np.unique(np.quantile(old, np.arange(1, num_bins) / num_bins))
     shares = [
         np.bincount(np.searchsorted(edges, v, side="left"), minlength=len(edges) + 1) / len(v)
         for v in (old, new)
     ]
-    first, second = (np.maximum(share, floor) for share in shares)
-    psi = float(np.sum((second - first) * np.log(second / first)))
-    return {
-        "psi": psi,
-        "verdict": next(word for limit, word in PSI_WORDS if psi < limit),
-        "expected_by_chance": len(edges) * (1 / len(old) + 1 / len(new)),
-        "bins": len(edges) + 1,
-        "reason": None,
-    }
-
-
-def black_box_shift(
-    source_labels: np.ndarray, source_calls: np.ndarray, target_calls: np.ndarray, *, num_classes: int
-) -> dict[str, Any]:
-    """New prevalences of classes from calls alone, if only the prevalences changed (BBSE).
-
-    Solves (confusion on the source) times weights = (calls on the target).
-
-    Args:
-        source_labels: True class, int [images of the source].
-        source_calls: Called class of the same images.
-        target_calls: Called class, int [images of the target].
-        num_classes: How many classes there are.
-
-    Returns:
-        `weights` (new over old prevalence), `prevalence` of the target, `source`, `condition` of the
-        confusion, `test` (whether calls are as frequent as on the source), `reason` if it cannot be solved.
-
-    Reference: Lipton, Wang & Smola, ICML 2018.
-    """
-    joint = np.bincount(source_calls * num_classes + source_labels, minlength=num_classes**2)
-    confusion = joint.reshape(num_classes, num_classes) / max(1, len(source_labels))
-    old_calls = np.bincount(source_calls, minlength=num_classes)
-    new_calls = np.bincount(target_calls, minlength=num_classes)
-    test = chi_square(old_calls, new_calls)
-    source = confusion.sum(axis=0)
-    result: dict[str, Any] = {"test": test, "source": source.tolist()}
-    none = {"weights": None, "prevalence": None, "condition": None}
-    if len(target_calls) == 0 or not (source > 0).all():
-        reason = "no target image" if len(target_calls) == 0 else "a class does not occur in the source"
-        return {**result, **none, "reason": reason}
-    condition = float(np.linalg.cond(confusion))
-    if not condition < 1e6:
-        return {**result, **none, "condition": None, "reason": "calls do not tell the classes apart"}
-    weights = np.clip(np.linalg.solve(confusion, new_calls / len(target_calls)), 0, None)
-    prevalence = weights * source
-    return {
-        **result,
-        "weights": weights.tolist(),
-        "prevalence": (prevalence / prevalence.sum()).tolist(),
-        "condition": condition,
-        "reason": None,
-    }
+    before, after = (np.maximum(share, floor) for share in shares)
+    psi = float(np.sum((after - before) * np.log(after / before)))
+    reason = "no interval: the index is at least 0 and biased upwards; compare with the baseline"
+    value = quantity(psi, method=f"{method}, {len(edges) + 1} bins", reason=reason, **facts)
+    expected = len(edges) * (1 / len(old) + 1 / len(new))
+    value = beside(value, rule="the same distribution, on average", estimate=expected)
+    verdict = next(word for limit, word in PSI_WORDS if psi < limit)
+    return {**value, "verdict": verdict, "bins": len(edges) + 1}

@@ -15,11 +15,11 @@ from medcli.metrics.calibration_measures import (
 from medcli.metrics.classification import rates_at_threshold
 from medcli.metrics.discrimination import auc_quantity
 from medcli.metrics.ece import label_ece
+from medcli.metrics.equalised_odds import equalised_odds
 from medcli.metrics.group_accuracy import compare_accuracy
 from medcli.metrics.heterogeneity import (
     PERMUTED,
     cochran_q,
-    equalised_odds,
     gap,
     interval_error,
     permutation_tests,
@@ -31,7 +31,7 @@ from medcli.metrics.multiplicity import holm
 from medcli.metrics.probability import brier_quantity
 from medcli.metrics.scored import Scored
 from medcli.metrics.settings import Settings
-from medcli.quantity import Quantity, undefined
+from medcli.quantity import Quantity, beside, undefined
 from medcli.store.digests import derive_seed
 
 RATES = ("sensitivity", "specificity", "ppv", "npv")
@@ -45,6 +45,11 @@ COMPARED = {
 """Measures whose groups are compared, and the scale of their heterogeneity (`plain` where a share is 0 or 1).
 The ECE is not: it grows as groups shrink, and each is to be read beside its own band."""
 PERMUTATIONS = 1000
+GAPS_PERMUTED = {
+    "sensitivity_gap": "sensitivity",
+    "false_alarm_gap": "specificity",
+    "equalised_odds_gap": "equalised_odds",
+}
 FAMILY = "Holm, over all fields, groups and classes, for each measure and kind of test apart"
 
 
@@ -183,10 +188,12 @@ def _differences(
     scored: Scored, column: int, tested: list[_Group], *, settings: Settings, seed: int
 ) -> dict[str, Any]:
     """Gaps from the largest group, heterogeneity, equalised odds and the worst gaps beside chance."""
-    sensitivities, specificities = (
-        {entry.name: entry.measures[name] for entry in tested} for name in ("sensitivity", "specificity")
+    correlations = _correlations(scored, column, tested) if len(tested) > 1 else {}
+    odds = equalised_odds(
+        *([entry.measures[name] for entry in tested] for name in ("sensitivity", "specificity")),
+        level=settings.level,
+        correlations=correlations,
     )
-    odds = equalised_odds(sensitivities, specificities)
     if len(tested) < 2:
         reason = "fewer than two groups have cases enough"
         return {
@@ -198,7 +205,6 @@ def _differences(
             "worst": {},
         }
     largest = max(range(len(tested)), key=lambda row: len(tested[row].rows))
-    correlations = _correlations(scored, column, tested)
     gaps: dict[str, list[dict[str, Any]]] = {}
     spread = {}
     for name, scale in COMPARED.items():
@@ -222,14 +228,22 @@ def _differences(
         used = scale if is_inside else "plain"
         errors = [interval_error(value, scale=used) for value in values]
         spread[name] = cochran_q(estimates, errors, scale=used, correlations=found)
+    worst = _worst(scored, column, tested, settings=settings, seed=seed)
     return {
         "reference": tested[largest].name,
         "reason": None,
         "gaps": gaps,
         "heterogeneity": spread,
-        "equalised_odds": odds,
-        "worst": _worst(scored, column, tested, settings=settings, seed=seed),
+        "equalised_odds": {name: _beside_chance(value, worst, name) for name, value in odds.items()},
+        "worst": worst,
     }
+
+
+def _beside_chance(value: Quantity, worst: dict[str, Any], name: str) -> Quantity:
+    """A largest gap beside that which permuted patients stay below."""
+    test = worst[GAPS_PERMUTED[name]]["test"]
+    rule = "patients dealt into the groups by chance: 95 of 100 gaps are below"
+    return beside(value, rule=rule, estimate=test.get("null"))
 
 
 def _correlations(scored: Scored, column: int, tested: list[_Group]) -> dict[str, np.ndarray]:

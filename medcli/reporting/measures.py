@@ -47,6 +47,9 @@ LABELS = {
     "scaled_brier": "Scaled Brier score",
     "brier": "Brier score",
     "log_loss": "Log loss",
+    "sensitivity_gap": "Largest gap of sensitivity between groups",
+    "false_alarm_gap": "Largest gap of false alarms between groups",
+    "equalised_odds_gap": "Equalised odds, largest gap between groups",
     "sensitivity_at_reader": "Sensitivity at the reader's specificity",
     "specificity_at_reader": "Specificity at the reader's sensitivity",
     "share": "Share called positive",
@@ -98,6 +101,8 @@ HOLDERS = {
     "each",
     "figures",
     "means",
+    "equalised_odds",
+    "prevalences",
 }
 """Keys that only hold what is named further down."""
 

@@ -278,6 +278,27 @@ METHODS = (
         "Price E, Srebro N. NeurIPS 2016:3315-3323; Holm S. Scandinavian Journal of Statistics 1979;6:65-70.",
     ),
     Method(
+        "gaps between groups, square and add, Bonferroni",
+        "The largest gap between groups has the interval that simultaneous intervals of all gaps allow.",
+        "Hsu JC. Multiple Comparisons: Theory and Methods. Chapman & Hall 1996, section 1.3.",
+    ),
+    Method(
+        "from calls alone",
+        "Prevalences were estimated from the calls alone (black box shift estimation), with intervals from "
+        "resampled patients.",
+        "Lipton ZC, Wang YX, Smola A. ICML 2018:3122-3130.",
+    ),
+    Method(
+        "population stability index",
+        "Scores were also compared by the population stability index, told beside its value by chance.",
+        "Yurdakul B, Naranjo J. Journal of Risk Model Validation 2020;14:89-100.",
+    ),
+    Method(
+        "prevalence without labels",
+        "The interval of a prevalence that was estimated without labels holds the errors of both sets.",
+        "Newey WK, McFadden D. Handbook of Econometrics 1994;4:2111-2245, section 6.",
+    ),
+    Method(
         "Cochran's Q",
         "Whether estimates differ between groups was tested by Cochran's Q.",
         "Cochran WG. Biometrics 1954;10:101-129; Higgins JPT, Thompson SG. Statistics in Medicine "
@@ -408,7 +429,7 @@ def _calibration(evaluation: dict[str, Any]) -> Iterator[tuple[str, str]]:
     shift = (evaluation.get("calibration") or {}).get("prevalence_shift")
     if shift:
         moved = [
-            f"{words.printable(entry['class'])} {entry['after']:.3g}"
+            f"{words.printable(entry['class'])} {entry['after']['estimate']:.3g}"
             for entry in shift["classes"]
             if entry["shift"]
         ]

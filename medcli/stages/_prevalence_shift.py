@@ -10,9 +10,14 @@ import numpy as np
 
 from medcli.calibration.calibrator import apply
 from medcli.calibration.prevalence import estimate_prevalences, prevalences, shifts, spread_over_classes
+from medcli.calibration.prevalence_error import Images, prevalence_errors
 from medcli.calibration.referee import Task
 from medcli.config import CalibrateConfig
 from medcli.errors import DataError, UsageError, at
+from medcli.metrics.bootstrap import logit_bounds
+from medcli.metrics.intervals import normal_quantile, proportion
+from medcli.metrics.patients import patient_codes
+from medcli.quantity import Quantity, quantity, undefined
 from medcli.stages._class_shares import class_shares
 from medcli.stages._predictions import load_source, open_predictions
 from medcli.store.references import Reference, display
@@ -22,14 +27,21 @@ ESTIMATED = "estimated without labels by expectation and maximisation (Saerens e
 
 
 def prevalence_shift(
-    config: CalibrateConfig, targets: np.ndarray, fitted: dict[str, Any], *, task: Task
+    config: CalibrateConfig, old: Images, fitted: dict[str, Any], *, task: Task, level: float
 ) -> dict[str, Any] | None:
     """How far each class's probabilities are moved, and from which prevalence to which; None when not asked.
 
+    Args:
+        config: Which prevalences are given, or where they are estimated.
+        old: Calibrated probabilities, labels and patients of the images of the fit.
+        fitted: Method and parameters.
+        task: What the columns are.
+        level: Of the intervals.
+
     Returns:
         `method`, `sha256` and `n` of the unlabelled predictions (null when given), and `classes`: `class`,
-        `before` (among the images of the fit), `after`, and `shift` in log-odds, or of exclusive classes in
-        log-probability.
+        the quantities `before` (among the images of the fit) and `after`, and `shift` in log-odds, or of
+        exclusive classes in log-probability.
 
     Raises:
         UsageError: If both ways are asked for, or a class or a prevalence is none.
@@ -39,7 +51,8 @@ def prevalence_shift(
         return None
     if config.prevalence_shift and config.prevalence_from is not None:
         raise UsageError("give the prevalence with --prevalence-shift, or estimate it, not both")
-    before = prevalences(targets)
+    assert old.targets is not None
+    before = prevalences(old.targets)
     if config.prevalence_from is None:
         given = _given(config.prevalence_shift, task.classes)
         after = before.copy()
@@ -47,26 +60,70 @@ def prevalence_shift(
         if task.exclusive:
             after = spread_over_classes(given, before)
         facts: dict[str, Any] = {"method": GIVEN, "sha256": None, "n": None}
+        told = [_told(value) for value in after]
     else:
-        reference, scores = _unlabelled(config, task)
-        found = apply(
-            scores,
-            kind=task.kind,
-            exclusive=task.exclusive,
-            method=fitted["method"],
-            parameters=fitted["parameters"],
-        )
-        after = estimate_prevalences(found, before, exclusive=task.exclusive)
-        facts = {"method": ESTIMATED, "sha256": reference["sha256"], "n": len(scores)}
+        reference, new = _unlabelled(config, fitted, task)
+        after = estimate_prevalences(new.probabilities, before, exclusive=task.exclusive)
+        facts = {"method": ESTIMATED, "sha256": reference["sha256"], "n": len(new.clusters)}
+        told = _estimated(new, old, before, after, fitted, task=task, level=level)
     added = shifts(before, after, exclusive=task.exclusive)
-    rows = zip(task.classes, before, after, added, strict=True)
+    rows = zip(task.classes, old.targets.T, told, added, strict=True)
     return {
         **facts,
         "classes": [
-            {"class": name, "before": _plain(one), "after": _plain(other), "shift": float(shift)}
-            for name, one, other, shift in rows
+            {
+                "class": name,
+                "before": _counted(known, old.clusters, level=level),
+                "after": value,
+                "shift": float(shift),
+            }
+            for name, known, value, shift in rows
         ],
     }
+
+
+def _counted(targets: np.ndarray, clusters: np.ndarray, *, level: float) -> Quantity:
+    known = ~np.isnan(targets)
+    return proportion(targets[known] == 1, clusters[known], level=level, none_reason="no known label")
+
+
+def _told(value: float) -> Quantity:
+    """A prevalence that was given; it has no error that could be told."""
+    facts: dict[str, Any] = {"method": "as given", "n": 0, "n_clusters": 0}
+    if np.isnan(value):
+        return undefined("no known label", **facts)
+    return quantity(value, reason="no interval: it was given", **facts)
+
+
+def _estimated(
+    new: Images,
+    old: Images,
+    before: np.ndarray,
+    after: np.ndarray,
+    fitted: dict[str, Any],
+    *,
+    task: Task,
+    level: float,
+) -> list[Quantity]:
+    """Prevalences with intervals on the logit scale."""
+    methods = [entry["method"] for entry in fitted["parameters"]] or ["none"] * len(task.classes)
+    moved = [name != "none" for name in methods]
+    errors = prevalence_errors(new, old, before=before, after=after, fitted=moved, exclusive=task.exclusive)
+    facts: dict[str, Any] = {
+        "method": "prevalence without labels (Saerens 2002), logit scale, errors of both sets by patient",
+        "n": len(new.clusters),
+        "n_clusters": len(np.unique(new.clusters)),
+    }
+    values = []
+    for estimate, error in zip(after, errors, strict=True):
+        if np.isnan(estimate):
+            values.append(undefined("no known label on both sides, or of one kind only", **facts))
+            continue
+        interval = None if np.isnan(error) else logit_bounds(estimate, error, z=normal_quantile(level))
+        reason = None if interval else "no interval: the estimate is 0 or 1"
+        se = None if np.isnan(error) else error
+        values.append(quantity(estimate, ci=interval, level=level, se=se, reason=reason, **facts))
+    return values
 
 
 def _given(texts: tuple[str, ...], classes: list[str]) -> dict[int, float]:
@@ -81,8 +138,8 @@ def _given(texts: tuple[str, ...], classes: list[str]) -> dict[int, float]:
     return given
 
 
-def _unlabelled(config: CalibrateConfig, task: Task) -> tuple[Reference, np.ndarray]:
-    """Scores of the images whose prevalence is asked for; their labels are not read."""
+def _unlabelled(config: CalibrateConfig, fitted: dict[str, Any], task: Task) -> tuple[Reference, Images]:
+    """Calibrated probabilities of the images whose prevalence is asked for; their labels are not read."""
     source = str(config.prevalence_from)
     manifest = load_source(source, replace(config, truth=None), part="test")
     if len(manifest.predictions) != 1 and "test" not in manifest.predictions:
@@ -92,8 +149,11 @@ def _unlabelled(config: CalibrateConfig, task: Task) -> tuple[Reference, np.ndar
     with at(display(Path(reference["path"]))):
         if predictions.classes != task.classes or predictions.score_kind != task.kind:
             raise DataError("these predictions are of other classes, or scores of another kind")
-    return reference, predictions.scores
-
-
-def _plain(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+    probabilities = apply(
+        predictions.scores,
+        kind=task.kind,
+        exclusive=task.exclusive,
+        method=fitted["method"],
+        parameters=fitted["parameters"],
+    )
+    return reference, Images(probabilities, patient_codes(predictions.records)[1])

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from medcli.metrics.black_box_shift import Called, black_box_shift
+from medcli.metrics.bootstrap import Resamples
 from medcli.metrics.heterogeneity import gap
 from medcli.metrics.intervals import mean_value, proportion
 from medcli.metrics.shift import (
-    black_box_shift,
     chi_square,
     kolmogorov_smirnov,
     population_stability_index,
@@ -21,15 +22,18 @@ from medcli.stages._lineup import Lineup
 CATEGORIES = ("sex", "view", "device", "site")
 
 
-def describe_shift(lineup: Lineup, *, level: float) -> list[dict[str, Any]]:
+def describe_shift(lineup: Lineup, *, resamples: Resamples, level: float) -> list[dict[str, Any]]:
     """Every source against the first: scores of each label, calls, prevalences, and who the patients are.
 
     On the same images, what changed is the scores; on others, the images and the truth may have changed too.
     """
-    return [_against_first(lineup, number, level=level) for number in range(1, len(lineup.names))]
+    return [
+        _against_first(lineup, number, resamples=resamples, level=level)
+        for number in range(1, len(lineup.names))
+    ]
 
 
-def _against_first(lineup: Lineup, number: int, *, level: float) -> dict[str, Any]:
+def _against_first(lineup: Lineup, number: int, *, resamples: Resamples, level: float) -> dict[str, Any]:
     labels = []
     for column, name in enumerate(lineup.classes):
         first, other = lineup.label(0, column), lineup.label(number, column)
@@ -40,16 +44,15 @@ def _against_first(lineup: Lineup, number: int, *, level: float) -> dict[str, An
     found: dict[str, Any] = {"name": name, "first": 0, "second": number, "labels": labels}
     if not lineup.is_paired:
         found["fields"] = _fields(lineup, number)
-        found["prevalences"] = _prevalences(lineup, number)
+        found["prevalences"] = _prevalences(lineup, number, resamples=resamples, level=level)
     return found
 
 
 def _scores(first: LabelScores, other: LabelScores) -> dict[str, Any]:
+    owners: dict[str, Any] = {"first_clusters": first.clusters, "second_clusters": other.clusters}
     return {
-        "kolmogorov_smirnov": kolmogorov_smirnov(
-            first.ranks, other.ranks, first_clusters=first.clusters, second_clusters=other.clusters
-        ),
-        "psi": population_stability_index(first.ranks, other.ranks),
+        "kolmogorov_smirnov": kolmogorov_smirnov(first.ranks, other.ranks, **owners),
+        "psi": population_stability_index(first.ranks, other.ranks, **owners),
     }
 
 
@@ -95,21 +98,24 @@ def _one_each(lineup: Lineup, number: int) -> list[dict[str, Any]]:
     return [lineup.records[number][row] for row in sorted(rows)]
 
 
-def _prevalences(lineup: Lineup, number: int) -> dict[str, Any]:
-    """Prevalences from calls alone, by class, if nothing but the prevalences changed."""
+def _prevalences(lineup: Lineup, number: int, *, resamples: Resamples, level: float) -> list[dict[str, Any]]:
+    """Prevalences from calls alone, if nothing else changed: of all classes together, or of each label."""
     first, other = lineup.scored[0], lineup.scored[number]
     if first.exclusive:
-        found = black_box_shift(first.labels, first.calls, other.calls, num_classes=len(first.classes))
-        return {"all": found}
-    by_label = {}
+        sides = (Called(scored.calls, scored.clusters, scored.labels) for scored in (first, other))
+        return [black_box_shift(*sides, names=first.classes, resamples=resamples, level=level)]
+    found = []
     for column, name in enumerate(lineup.classes):
-        sides = lineup.label(0, column), lineup.label(number, column)
-        if sides[0].called is None or sides[1].called is None:
+        labels = lineup.label(0, column), lineup.label(number, column)
+        if any(label.called is None for label in labels):
             continue
-        by_label[name] = black_box_shift(
-            (sides[0].targets == 1).astype(int),
-            sides[0].called.astype(int),
-            sides[1].called.astype(int),
-            num_classes=2,
+        told = black_box_shift(
+            *(_yes_or_no(label) for label in labels), names=("no", name), resamples=resamples, level=level
         )
-    return by_label
+        found.append({**told, "classes": told["classes"][1:]})
+    return found
+
+
+def _yes_or_no(label: LabelScores) -> Called:
+    assert label.called is not None
+    return Called(label.called.astype(int), label.clusters, (label.targets == 1).astype(int))

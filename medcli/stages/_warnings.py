@@ -108,7 +108,7 @@ def _shifted(evidence: Evidence) -> Iterator[str]:
     shift = (evidence.manifest.calibration or {}).get("prevalence_shift")
     moved = [entry for entry in (shift or {"classes": []})["classes"] if entry["shift"]]
     if moved:
-        told = ", ".join(f"{entry['class']} {100 * entry['after']:.3g} %" for entry in moved)
+        told = ", ".join(f"{entry['class']} {100 * entry['after']['estimate']:.3g} %" for entry in moved)
         yield f"probabilities were moved to another prevalence, and are calibrated for no other: {told}"
 
 

@@ -12,6 +12,7 @@ from medcli.calibration.conformal import fit_sets
 from medcli.calibration.folds import patient_folds
 from medcli.calibration.operating_points import Rule, parse_rule
 from medcli.calibration.prevalence import apply_shifts, shift_values
+from medcli.calibration.prevalence_error import Images
 from medcli.calibration.referee import Task, cross_fitted, judge_methods
 from medcli.calibration.scores import is_exclusive, to_probabilities
 from medcli.config import CalibrateConfig, EvaluateConfig
@@ -97,7 +98,7 @@ def _calibrate(predictions: Predictions, config: CalibrateConfig, *, rule: Rule)
     before = to_probabilities(scores, kind=task.kind, exclusive=exclusive)
     after = _apply(scores, fitted, task=task)
     decided, chosen_on = _to_choose_on(after, scores, targets, held, fitted=fitted, task=task)
-    shift = prevalence_shift(config, targets, fitted, task=task)
+    shift = prevalence_shift(config, Images(after, clusters, targets), fitted, task=task, level=LEVEL)
     if shift is not None:
         decided = apply_shifts(decided, shift_values(shift), exclusive=exclusive)
     points = operating_points(task.classes, targets, decided, clusters, held=held, rule=rule, level=LEVEL)
@@ -250,7 +251,9 @@ def _report(section: dict[str, Any], progress: Progress) -> None:
         )
     for entry in (section["prevalence_shift"] or {"classes": []})["classes"]:
         if entry["shift"]:
-            progress.note(f"{entry['class']}: prevalence {entry['before']:.3g} moved to {entry['after']:.3g}")
+            before, after = entry["before"]["estimate"], entry["after"]
+            told = f" ({after['ci'][0]:.3g} to {after['ci'][1]:.3g})" if after["ci"] else ""
+            progress.note(f"{entry['class']}: prevalence {before:.3g} moved to {after['estimate']:.3g}{told}")
     for point in section["operating_points"]:
         if point["threshold"] is None:
             progress.note(f"{point['class']}: no operating point: {point['reason']}")

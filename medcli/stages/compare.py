@@ -95,7 +95,7 @@ def _document(config: CompareConfig, entrants: list[Entrant], lineup: Lineup, *,
         "margin": config.margin,
         "labels": labels,
         "overall": {"pairs": _overall(lineup, setting)},
-        "shift": describe_shift(lineup, level=config.level),
+        "shift": describe_shift(lineup, resamples=setting.resamples, level=config.level),
         "flags": [*lineup.flags, *_warnings(config, entrants, lineup)],
         "history": [_history(config, entrants)],
     }

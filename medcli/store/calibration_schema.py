@@ -102,7 +102,11 @@ CALIBRATION_SCHEMA: dict[str, Any] = {
                     "items": {
                         "type": "object",
                         "required": ["class", "before", "after", "shift"],
-                        "properties": {"shift": {"type": "number"}},
+                        "properties": {
+                            "before": QUANTITY_SCHEMA,
+                            "after": QUANTITY_SCHEMA,
+                            "shift": {"type": "number"},
+                        },
                     },
                 }
             },

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import expit, softmax
+from scipy.special import expit, logit, softmax
 
+from medcli.calibration.calibrator import apply, fit
 from medcli.calibration.prevalence import (
     apply_shifts,
     estimate_prevalences,
@@ -13,6 +14,7 @@ from medcli.calibration.prevalence import (
     shifts,
     spread_over_classes,
 )
+from medcli.calibration.prevalence_error import Images, prevalence_errors
 from medcli.errors import UsageError
 
 
@@ -70,3 +72,50 @@ def test_classes_that_are_not_given_keep_their_proportions():
         spread_over_classes({0: 0.7, 1: 0.5}, before)
     with pytest.raises(UsageError, match=r"sum to 0\.6"):
         spread_over_classes({0: 0.2, 1: 0.2, 2: 0.2}, before)
+
+
+def estimated(generator, *, images):
+    """A prevalence and its error, from a calibration on 200 patients and the scores of 300 others."""
+    truth = [np.repeat(generator.random(n) < share, images) for n, share in ((200, 0.3), (300, 0.15))]
+    noise = [np.repeat(generator.normal(size=n), images) for n in (200, 300)]
+    owners = [np.repeat(np.arange(n), images) for n in (200, 300)]
+    scores = [1.5 * (e + 1.8 * y - 1)[:, None] for e, y in zip(noise, truth, strict=True)]
+    task = {"kind": "logit", "exclusive": False, "method": "platt"}
+    targets = truth[0][:, None].astype(float)
+    parameters = fit(scores[0], targets, classes=["a"], **task)
+    old, new = (apply(own, parameters=parameters, **task) for own in scores)
+    before = prevalences(targets)
+    after = estimate_prevalences(new, before, exclusive=False)
+    errors = prevalence_errors(
+        Images(new, owners[1]),
+        Images(old, owners[0], targets),
+        before=before,
+        after=after,
+        fitted=[True],
+        exclusive=False,
+    )
+    return after[0], errors[0]
+
+
+@pytest.mark.parametrize("images", [1, 3])
+def test_errors_of_prevalences_hold_the_spread_of_both_sets(images):
+    generator = np.random.default_rng(6)
+    found, errors = np.array([estimated(generator, images=images) for _ in range(150)]).T
+    assert errors.mean() == pytest.approx(found.std(), rel=0.15)
+    assert np.mean(np.abs(logit(found) - logit(0.15)) < 1.96 * errors / found / (1 - found)) > 0.9
+
+
+def test_errors_of_a_label_are_those_of_two_exclusive_classes():
+    generator = np.random.default_rng(7)
+    yes = [generator.beta(1, 2, size=n) for n in (80, 60)]
+    truth = (generator.random(80) < yes[0]).astype(float)
+    both = [np.stack([1 - own, own], axis=1) for own in (*yes, truth)]
+    owners = [np.arange(80) // 2, np.arange(60) // 3]
+    told = []
+    for exclusive, values in ((False, [own[:, 1:] for own in both]), (True, both)):
+        before = prevalences(values[2])
+        after = estimate_prevalences(values[1], before, exclusive=exclusive)
+        sides = Images(values[1], owners[1]), Images(values[0], owners[0], values[2])
+        options = {"before": before, "after": after, "fitted": [True] * len(after)}
+        told.append(prevalence_errors(*sides, exclusive=exclusive, **options))
+    assert told[1] == pytest.approx([told[0][0]] * 2)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from medcli.errors import UsageError
+from medcli.metrics.black_box_shift import Called, black_box_shift
 from medcli.metrics.bootstrap import Resamples, bootstrap_aucs, ranking
 from medcli.metrics.delong_tests import delong_test
 from medcli.metrics.mcnemar import clustered_mcnemar, mcnemar_test, newcombe_paired, paired_proportions
@@ -15,7 +18,6 @@ from medcli.metrics.noninferiority import judge
 from medcli.metrics.paired_differences import metric_difference, patient_sums, rank_metric, sum_metric
 from medcli.metrics.resampling_kernels import areas
 from medcli.metrics.shift import (
-    black_box_shift,
     chi_square,
     kolmogorov_smirnov,
     population_stability_index,
@@ -196,31 +198,62 @@ def test_chi_square_worked_by_hand():
     assert chi_square(np.array([0, 0]), np.array([7, 3]))["reason"] == "a set is empty"
 
 
+def stability(old, new, **options):
+    owners = {"first_clusters": np.arange(len(old)), "second_clusters": np.arange(len(new))}
+    return population_stability_index(old, new, **owners, **options)
+
+
 def test_population_stability_worked_by_hand():
     old = np.arange(100.0)
-    found = population_stability_index(old, old[:50], num_bins=2)
+    found = stability(old, old[:50], num_bins=2)
     # Shares 1/2, 1/2 against 1 and nothing, which counts as 1e-4.
     wanted = 0.5 * np.log(2) + (1e-4 - 0.5) * np.log(1e-4 / 0.5)
-    assert found["psi"] == pytest.approx(wanted)
+    assert found["estimate"] == pytest.approx(wanted)
+    assert found["baseline"]["estimate"] == pytest.approx(1 / 100 + 1 / 50)
     assert found["verdict"] == "large shift"
-    assert population_stability_index(old, old)["psi"] == pytest.approx(0)
-    assert population_stability_index(old[:0], old)["psi"] is None
+    assert stability(old, old)["estimate"] == pytest.approx(0)
+    assert stability(old[:0], old)["reason"] == "a set is empty"
+
+
+CONFUSION = np.array([[0.8, 0.15, 0.05], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
+
+
+def called(generator, *, shares, n, first=0, images=1):
+    """Images of patients who keep their class and their call."""
+    labels = generator.choice(3, size=n, p=shares)
+    calls = (CONFUSION[labels].cumsum(axis=1) < generator.random((n, 1))).sum(axis=1)
+    owners = first + np.arange(n)
+    return Called(*(np.repeat(values, images) for values in (calls, owners, labels)))
 
 
 def test_black_box_shift_finds_planted_prevalences():
     generator = np.random.default_rng(4)
-    confusion = np.array([[0.8, 0.15, 0.05], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
-
-    def calls(labels):
-        return (confusion[labels].cumsum(axis=1) < generator.random((len(labels), 1))).sum(axis=1)
-
-    source = generator.choice(3, size=20_000, p=[0.6, 0.3, 0.1])
-    target = generator.choice(3, size=20_000, p=[0.2, 0.3, 0.5])
-    found = black_box_shift(source, calls(source), calls(target), num_classes=3)
-    assert found["prevalence"] == pytest.approx([0.2, 0.3, 0.5], abs=0.02)
-    assert found["weights"] == pytest.approx([1 / 3, 1, 5], rel=0.1)
+    source = called(generator, shares=[0.6, 0.3, 0.1], n=20_000)
+    target = called(generator, shares=[0.2, 0.3, 0.5], n=20_000, first=20_000)
+    options = {"names": ("a", "b", "c"), "resamples": Resamples(40_000, seed=1, count=200), "level": 0.95}
+    found = black_box_shift(source, target, **options)
+    told = {
+        name: [entry[name]["estimate"] for entry in found["classes"]] for name in ("prevalence", "weight")
+    }
+    assert told["prevalence"] == pytest.approx([0.2, 0.3, 0.5], abs=0.02)
+    assert told["weight"] == pytest.approx([1 / 3, 1, 5], rel=0.1)
+    assert found["classes"][0]["source"]["estimate"] == np.mean(source.labels == 0)
     assert found["test"]["p"] < 1e-6
-    useless = black_box_shift(source, np.zeros(20_000, dtype=int), calls(target), num_classes=3)
-    assert useless["weights"] is None
-    assert useless["reason"] == "calls do not tell the classes apart"
-    assert black_box_shift(source, calls(source), source[:0], num_classes=3)["reason"] == "no target image"
+    useless = dataclasses.replace(source, calls=np.zeros(20_000, dtype=int))
+    none = black_box_shift(useless, target, **options)
+    assert none["classes"][0]["weight"]["estimate"] is None
+    assert none["classes"][0]["weight"]["reason"] == "calls do not tell the classes apart"
+    nobody = Called(*(values[:0] for values in (target.calls, target.clusters, target.labels)))
+    assert black_box_shift(source, nobody, **options)["reason"] == "no target image"
+
+
+def test_intervals_of_prevalences_from_calls_alone_cover_them():
+    generator, covered = np.random.default_rng(5), 0
+    for _ in range(120):
+        source = called(generator, shares=[0.5, 0.3, 0.2], n=150, images=2)
+        target = called(generator, shares=[0.3, 0.3, 0.4], n=100, first=150, images=3)
+        resamples = Resamples(250, seed=2, count=300)
+        found = black_box_shift(source, target, names=("a", "b", "c"), resamples=resamples, level=0.95)
+        low, high = found["classes"][2]["prevalence"]["ci"]
+        covered += low <= 0.4 <= high
+    assert covered >= 0.9 * 120

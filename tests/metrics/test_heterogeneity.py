@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 
 from medcli.metrics.discrimination import auc_quantity
+from medcli.metrics.equalised_odds import equalised_odds, largest_gap
 from medcli.metrics.heterogeneity import (
     PERMUTED,
     cochran_q,
-    equalised_odds,
     gap,
     interval_error,
-    largest_gap,
     permutation_tests,
     standard_error,
     too_few,
@@ -72,11 +72,46 @@ def test_gaps_between_groups():
     assert tied["ci"][0] > found["ci"][0]
     # A share of 1 has no error of its own: its interval stands in.
     assert standard_error(groups["all"]) == pytest.approx((1 - groups["all"]["ci"][0]) / (2 * 1.959964))
-    odds = equalised_odds(groups, shares({"F": (9, 10), "M": (7, 10)}))
-    assert odds["equalised_odds_gap"] == pytest.approx(0.4)
-    assert equalised_odds(groups, {})["equalised_odds_gap"] is None
-    assert largest_gap([0.5, None, 0.8]) == pytest.approx(0.3)
-    assert largest_gap([0.5, None]) is None
+
+
+def test_the_largest_gap_of_two_groups_is_their_gap_without_its_sign():
+    found = shares({"F": (56, 70), "M": (48, 80)})
+    for values in (list(found.values()), list(found.values())[::-1]):
+        largest = largest_gap([(values, None)], level=0.95)
+        assert largest["estimate"] == pytest.approx(0.2)
+        assert largest["ci"] == pytest.approx([0.0524, 0.3339], abs=5e-5)
+    near = list(shares({"F": (50, 100), "M": (49, 100)}).values())
+    low, high = gap(near[1], near[0], level=0.95)["ci"]
+    assert largest_gap([(near, None)], level=0.95)["ci"] == pytest.approx([0, max(-low, high)])
+
+
+def test_equalised_odds_take_the_larger_gap_of_both_rates():
+    hits = list(shares({"F": (56, 70), "M": (48, 80), "O": (20, 20)}).values())
+    alarms = list(shares({"F": (90, 100), "M": (85, 100), "O": (88, 100)}).values())
+    odds = equalised_odds(hits, alarms, level=0.95)
+    assert [round(value["estimate"], 9) for value in odds.values()] == [0.4, 0.05, 0.4]
+    # Six gaps in all: those of the two that are farthest apart, at a level of 1 - 0.05 / 6.
+    farthest = gap(hits[2], hits[1], level=0.95)
+    reach = ndtri(1 - 0.025 / 6) / ndtri(0.975)
+    assert odds["equalised_odds_gap"]["ci"] == pytest.approx(
+        [0.4 - reach * (0.4 - farthest["ci"][0]), 0.4 + reach * (farthest["ci"][1] - 0.4)]
+    )
+    assert odds["equalised_odds_gap"]["n"] == 300
+    alone = equalised_odds(hits[:1], alarms, level=0.95)
+    assert alone["sensitivity_gap"]["estimate"] is None
+    assert alone["equalised_odds_gap"]["reason"] == "fewer than two groups have both kinds of case"
+
+
+@pytest.mark.parametrize("rates", [(0.8, 0.8), (0.9, 0.7), (0.8, 0.8, 0.8, 0.8), (0.9, 0.9, 0.8, 0.7)])
+def test_the_interval_of_the_largest_gap_covers_it(rates):
+    generator = np.random.default_rng(4)
+    covered = 0
+    for _ in range(300):
+        counts = generator.binomial(60, rates)
+        values = list(shares({str(place): (count, 60) for place, count in enumerate(counts)}).values())
+        low, high = largest_gap([(values, None)], level=0.95)["ci"]
+        covered += low - 1e-12 <= max(rates) - min(rates) <= high
+    assert covered >= 0.93 * 300
 
 
 def test_errors_are_those_of_the_interval_where_it_is_symmetric():

@@ -89,7 +89,9 @@ def test_two_groups_worked_by_hand():
     widths = [(logit(edges[1]) - logit(edges[0])) / (2 * 1.959964) for edges in (low, high)]
     wanted_q = (logit(0.8) - logit(0.6)) ** 2 / (widths[0] ** 2 + widths[1] ** 2)
     assert q["statistic"] == pytest.approx(wanted_q)
-    assert entry["equalised_odds"]["equalised_odds_gap"] == pytest.approx(0.2)
+    odds = entry["equalised_odds"]["equalised_odds_gap"]
+    assert odds["estimate"] == pytest.approx(0.2)
+    assert odds["baseline"]["estimate"] == entry["worst"]["equalised_odds"]["test"]["null"]
     assert (entry["worst"]["auc"]["lowest"], entry["worst"]["auc"]["highest"]) == ("M", "F")
     assert entry["worst"]["sensitivity"]["test"]["statistic"] == pytest.approx(0.2)
     assert men["auc"]["estimate"] == pytest.approx(0.6 * 0.7 + (0.6 * 0.3 + 0.4 * 0.7) / 2)

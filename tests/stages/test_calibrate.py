@@ -216,8 +216,11 @@ def test_a_given_prevalence_moves_probabilities_and_thresholds_but_no_call(tmp_p
     assert moved["parameters"] == plain["parameters"]
     first, second = moved["prevalence_shift"]["classes"][:2]
     targets = multilabel("val", seed=1).targets[:, 0]
-    assert first["before"] == pytest.approx(np.nanmean(targets))
-    assert first["shift"] == pytest.approx(logit(0.02) - logit(first["before"]))
+    assert first["before"]["estimate"] == pytest.approx(np.nanmean(targets))
+    assert first["before"]["ci"][0] < first["before"]["estimate"] < first["before"]["ci"][1]
+    assert first["after"]["estimate"] == 0.02
+    assert first["after"]["reason"] == "no interval: it was given"
+    assert first["shift"] == pytest.approx(logit(0.02) - logit(first["before"]["estimate"]))
     assert second["shift"] == 0
     one, other = plain["operating_points"][0], moved["operating_points"][0]
     assert logit(other["threshold"]) == pytest.approx(logit(one["threshold"]) + first["shift"])
@@ -249,8 +252,11 @@ def test_the_prevalence_of_a_site_is_estimated_from_its_scores_alone(tmp_path):
     assert shift["sha256"] == sha256_file(tmp_path / "site.h5") == manifest.history[-1]["inputs"][1]["sha256"]
     assert shift["n"] == len(rows)
     known = site.targets[rows, 0]
-    assert shift["classes"][0]["after"] == pytest.approx(np.nanmean(known), abs=0.03)
-    assert shift["classes"][0]["before"] > 2 * shift["classes"][0]["after"]
+    after = shift["classes"][0]["after"]
+    assert after["estimate"] == pytest.approx(np.nanmean(known), abs=0.03)
+    low, high = after["ci"]
+    assert low < after["estimate"] < high < shift["classes"][0]["before"]["ci"][0]
+    assert (after["n"], after["n_clusters"]) == (len(rows), len({r["patient"] for r in blind.records}))
 
 
 @pytest.mark.parametrize("text", ["0.02", "Nothing=0.2", "Atelectasis=2", "Atelectasis=x"])
@@ -264,7 +270,7 @@ def test_a_softmax_without_any_calibration_can_be_shifted(tmp_path):
     section = calibrate(
         study(tmp_path, multiclass), method=CalibrationMethod.none, prevalence_shift=wanted
     ).calibration
-    after = np.array([entry["after"] for entry in section["prevalence_shift"]["classes"]])
+    after = np.array([entry["after"]["estimate"] for entry in section["prevalence_shift"]["classes"]])
     assert after[0] == 0.1
     assert after.sum() == pytest.approx(1)
     found = calibrated(multiclass("test", seed=2).scores, section, kind="logit", exclusive=True)

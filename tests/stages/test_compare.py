@@ -119,7 +119,10 @@ def test_different_images_are_told_apart_by_their_keys(tmp_path, key):
     assert shift["fields"]["age"]["p"] < 0.01
     assert shift["fields"]["site"]["cramers_v"] == pytest.approx(1)
     assert shift["labels"][0]["prevalence_change"]["estimate"] == 0
-    assert shift["labels"][0]["psi"]["psi"] > 0.1
+    assert shift["labels"][0]["psi"]["estimate"] > 0.1
+    calls = shift["prevalences"][0]["classes"][0]["prevalence"]
+    assert calls["ci"][0] < calls["estimate"] < calls["ci"][1]
+    assert "bootstrap over patients" in calls["method"]
 
 
 def test_partly_common_images_are_refused_unless_it_is_said_which(tmp_path, key):
