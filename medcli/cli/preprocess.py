@@ -139,6 +139,8 @@ def preprocess(
     MONOCHROME1, denoise, CLAHE, fit to size, depth, channels. Non-local means work on 16 bits, CLAHE on those
     of the depth (on 16 for float16). Z-scores of -4 to 4 fill 8 and 16 bits; float16 holds them unclipped
     where nothing was filtered, and brightness from 0 to 1. The bytes are the same for any number of jobs.
+    --normalize window without --window takes a header's first window by its VOI LUT function, or else its
+    first VOI LUT (of a volume, that of the middle slice); --window is linear.
 
     With --normalize train the manifest needs splits: percentiles of the training part become black and white,
     whole pictures counting alike; float16 holds what is between, less its mean, by its standard deviation.

@@ -12,8 +12,9 @@ from medcli.formats.dicom_fields import KEYWORDS, header_of
 from medcli.formats.dicom_frames import Frames
 from medcli.formats.dicom_header import read_header, read_image
 from medcli.formats.dicom_pixels import stored_values
-from medcli.formats.dicom_units import apply_modality, first_window, suv_factor
+from medcli.formats.dicom_units import apply_modality, suv_factor
 from medcli.formats.dicom_values import FAULTS, spacing_of, text
+from medcli.formats.dicom_voi import first_voi
 from medcli.formats.source import Geometry, SourceHeader, SourceImage
 
 
@@ -46,15 +47,15 @@ def decode_bytes(content: bytes, *, kind: str) -> SourceImage:
 def _plain(frames: np.ndarray, dataset: FileDataset, facts: dict[str, Any]) -> SourceImage:
     factor = suv_factor(dataset)
     pixels = apply_modality(frames, dataset, factor=1.0 if factor is None else factor)
-    window = first_window(dataset)
-    if window is not None and factor is not None:
-        window = (window[0] * factor, window[1] * factor)
+    voi = first_voi(dataset)
+    if voi is not None and factor not in {None, 1.0}:
+        voi = voi.times(factor)
     is_volume = len(pixels) > 1
     spacing = None if is_volume else spacing_of(dataset)
     geometry = Geometry(spacing) if spacing else None
     return SourceImage(
         pixels if is_volume else pixels[0],
-        window=window,
+        voi=voi,
         units=text(dataset, "Units") if factor is None else "SUVbw",
         is_volume=is_volume,
         geometry=geometry,
@@ -68,10 +69,10 @@ def _enhanced(frames: np.ndarray, dataset: FileDataset, facts: dict[str, Any]) -
     if len(frames) == 1:
         spacing = groups.spacing()
         geometry = Geometry(spacing) if spacing else None
-        return SourceImage(pixels[0], window=groups.window(0), geometry=geometry, **facts)
+        return SourceImage(pixels[0], voi=groups.voi(0), geometry=geometry, **facts)
     found = groups.order()
     if found is None:
-        return SourceImage(pixels, window=groups.window(len(frames) // 2), is_volume=True, **facts)
+        return SourceImage(pixels, voi=groups.voi(len(frames) // 2), is_volume=True, **facts)
     order, geometry = found
-    middle = groups.window(order[len(order) // 2])
-    return SourceImage(pixels[order], window=middle, is_volume=True, geometry=geometry, **facts)
+    middle = groups.voi(order[len(order) // 2])
+    return SourceImage(pixels[order], voi=middle, is_volume=True, geometry=geometry, **facts)

@@ -9,9 +9,11 @@ import numpy as np
 from pydicom.dataset import Dataset, FileDataset
 
 from medcli.formats.codes import reject
-from medcli.formats.dicom_units import apply_modality, first_window
+from medcli.formats.dicom_units import apply_modality
 from medcli.formats.dicom_values import FAULTS, numbers, only_item, spacing_of
+from medcli.formats.dicom_voi import first_voi
 from medcli.formats.source import Geometry, stack
+from medcli.voi import Voi
 
 _LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
 _TOLERANCE = 0.1  # of the median distance between neighbours
@@ -41,9 +43,9 @@ class Frames:
         scaled = [apply_modality(frame, group) for frame, group in zip(frames, groups, strict=True)]
         return stack(scaled)
 
-    def window(self, frame: int) -> tuple[float, float] | None:
+    def voi(self, frame: int) -> Voi | None:
         """First window of one frame."""
-        return first_window(self.group("FrameVOILUTSequence", frame))
+        return first_voi(self.group("FrameVOILUTSequence", frame))
 
     def spacing(self) -> tuple[float, float] | None:
         """Millimetres between rows and columns of the first frame."""

@@ -1,6 +1,6 @@
-"""Stored values to modality units: modality LUT, rescale, standardised uptake; and the window in those units.
+"""Stored values to modality units: modality LUT, rescale, standardised uptake.
 
-References: DICOM PS3.3 C.11.1 (modality LUT), C.11.2 (VOI LUT), C.8.9 (PET); QIBA FDG-PET profile.
+References: DICOM PS3.3 C.11.1 (modality LUT), C.8.9 (PET); QIBA FDG-PET profile.
 """
 
 from __future__ import annotations
@@ -45,37 +45,6 @@ def rescale_of(dataset: Dataset) -> tuple[float, float]:
             "decode/bad-header", "(0028,1053) Rescale Slope is 0, or it or the intercept is not finite"
         )
     return slope, intercept
-
-
-def first_window(dataset: Dataset) -> tuple[float, float] | None:
-    """Centre and width, when there is a usable pair (PS3.3 C.11.2.1.2: the width is above 0).
-
-    Else that of a VOI LUT (C.11.2.1.1), as near as a straight line comes to its curve.
-    """
-    center, width = (number(dataset, f"Window{part}") for part in ("Center", "Width"))
-    if math.isfinite(center) and math.isfinite(width) and width > 0:
-        return center, width
-    return _window_of_table(dataset)
-
-
-def _window_of_table(dataset: Dataset) -> tuple[float, float] | None:
-    """The window through the values at which a rising VOI LUT reaches a tenth and nine tenths of its range.
-
-    A linear table gives its own window; on a sigmoid the two differ by less than a tenth of the range.
-    """
-    item = only_item(dataset, "VOILUTSequence")
-    if item is None:
-        return None
-    descriptor, data = all_of(item, "LUTDescriptor"), item.get("LUTData")
-    if len(descriptor) != 3 or not data:
-        return None
-    table = np.frombuffer(data, "<u2") if isinstance(data, bytes) else np.asarray(data)
-    table = table[: int(descriptor[0]) or 1 << 16].astype(np.float64)
-    if len(table) < 2 or table[-1] <= table[0]:
-        return None
-    share = (table - table[0]) / (table[-1] - table[0])
-    low, high = (int(descriptor[1]) + int(np.argmax(share >= part)) for part in (0.1, 0.9))
-    return (low + high) / 2 + 0.5, (high - low) / 0.8 + 1
 
 
 def suv_factor(dataset: Dataset) -> float | None:

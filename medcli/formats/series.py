@@ -156,7 +156,7 @@ def decode_series(contents: list[bytes]) -> SourceImage:
     return SourceImage(
         stack([image.pixels for image in images]),
         bits=max(image.bits for image in images),
-        window=middle.window,
+        voi=middle.voi,
         is_inverted=middle.is_inverted,
         is_volume=True,
         geometry=_geometry(headers[order[0]], step),

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from medcli.voi import Voi
+
 MAX_PIXELS = 1 << 28
 """Largest number of pixels (268 million) decoded from one file; more is taken for a bomb."""
 
@@ -53,7 +55,7 @@ class SourceImage:
             [slices, height, width, channels]. Integer or float32, in modality units (Hounsfield for CT, SUVbw
             for PET). MONOCHROME1 is not inverted.
         bits: Meaningful bits of the stored values (8, 12, 16, ...).
-        window: Centre and width of the header's first window, in the units of `pixels`.
+        voi: The header's first window, or else its first VOI LUT, in the units of `pixels`.
         is_inverted: Bright is stored as low (MONOCHROME1, DICOM PS3.3 C.7.6.3.1.2): window, then invert.
         units: What `pixels` count, where the file says so and it matters (PET): SUVbw, BQML, ...
         is_volume: Whether the first axis counts slices (or frames).
@@ -62,7 +64,7 @@ class SourceImage:
 
     pixels: np.ndarray
     bits: int
-    window: tuple[float, float] | None = None
+    voi: Voi | None = None
     is_inverted: bool = False
     units: str = ""
     is_volume: bool = False

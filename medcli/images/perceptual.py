@@ -10,6 +10,8 @@ import numpy as np
 from PIL import Image
 
 from medcli.images.quality import MAX_SAMPLE, has_few_values, sample_slices
+from medcli.images.voi import is_usable, voi_ramp
+from medcli.voi import Voi
 
 THUMBNAIL_SIDE = 96
 DETAIL_SIDE = 16
@@ -45,14 +47,14 @@ def thumbnail(
     pixels: np.ndarray,
     *,
     is_volume: bool,
-    window: tuple[float, float] | None = None,
+    voi: Voi | None = None,
     is_inverted: bool = False,
 ) -> np.ndarray:
     """What a person would recognise: uint8 [96, 96], or [96, 96, 3] of colour, black around.
 
     Args:
         pixels: As decoded; of a volume the central slice is shown, of channels that are no colour the first.
-        window: Centre and width; without it, percentiles of the slice. Colour of 8 bits is left as it is.
+        voi: Of the header; without it, percentiles of the slice. Colour of 8 bits is left as it is.
         is_inverted: Bright is stored as low.
     """
     plane = _central(pixels) if is_volume else pixels
@@ -61,7 +63,7 @@ def thumbnail(
         plane = plane[..., 0]
     small = _fitted(plane if is_colour else plane.astype(np.float32))
     if not is_colour:
-        small = _scaled(small, window=window)
+        small = _scaled(small, voi=voi)
         small = 255 - small if is_inverted else small
     canvas = np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE, *small.shape[2:]), np.uint8)
     top, left = ((THUMBNAIL_SIDE - side) // 2 for side in small.shape[:2])
@@ -81,12 +83,11 @@ def _fitted(plane: np.ndarray) -> np.ndarray:
     return cv2.resize(np.ascontiguousarray(plane), size, interpolation=how)
 
 
-def _scaled(plane: np.ndarray, *, window: tuple[float, float] | None) -> np.ndarray:
-    if window is None or window[1] < 1:
-        step = math.ceil(math.sqrt(plane.size / MAX_SAMPLE))
-        low, high = (float(value) for value in np.percentile(plane[::step, ::step], (0.5, 99.5)))
-    else:
-        low, high = window[0] - window[1] / 2, window[0] + window[1] / 2
+def _scaled(plane: np.ndarray, *, voi: Voi | None = None) -> np.ndarray:
+    if voi is not None and is_usable(voi):
+        return np.round(voi_ramp(voi).brightness(plane) * np.float32(255)).astype(np.uint8)
+    step = math.ceil(math.sqrt(plane.size / MAX_SAMPLE))
+    low, high = (float(value) for value in np.percentile(plane[::step, ::step], (0.5, 99.5)))
     if high <= low:
         return np.zeros(plane.shape, np.uint8)
     brightness = (plane.astype(np.float32) - np.float32(low)) * np.float32(255 / (high - low))
@@ -108,4 +109,4 @@ def _grey_8_bit(plane: np.ndarray) -> np.ndarray:
     if plane.ndim == 3:
         is_colour = plane.shape[2] == 3 and plane.dtype == np.uint8
         plane = cv2.cvtColor(plane, cv2.COLOR_RGB2GRAY) if is_colour else plane.mean(axis=2)
-    return np.ascontiguousarray(plane) if plane.dtype == np.uint8 else _scaled(plane, window=None)
+    return np.ascontiguousarray(plane) if plane.dtype == np.uint8 else _scaled(plane)

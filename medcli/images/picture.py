@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from medcli.voi import Voi
+
 Box = dict[str, Any]
 """`class`, `box` (left, top, right, bottom edges in pixels; 0 is the outer edge of the first pixel) and, in a
 volume, `slices` (first and last; all when absent)."""
@@ -22,7 +24,7 @@ class Picture:
         is_volume: Whether the first axis counts slices (or frames).
         spacing_mm: Distance of neighbours along each pixel axis, (rows, columns) or (slices, rows, columns).
         affine: Of a volume, float64 [4, 4] from (slice, row, column) to millimetres in RAS+.
-        window: Centre and width from the header.
+        voi: Window or table from the header.
         is_inverted: Bright is stored as low (MONOCHROME1, DICOM PS3.3 C.7.6.3.1.2).
         mask: Label map: the axes of `pixels` without channels; 0 nothing, k the k-th class.
         boxes: In pixels of the source.
@@ -32,7 +34,7 @@ class Picture:
     is_volume: bool = False
     spacing_mm: tuple[float, ...] | None = None
     affine: np.ndarray | None = None
-    window: tuple[float, float] | None = None
+    voi: Voi | None = None
     is_inverted: bool = False
     mask: np.ndarray | None = None
     boxes: tuple[Box, ...] = ()

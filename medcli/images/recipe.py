@@ -89,7 +89,7 @@ def _begin(
         has_channels=pixels.ndim == 4,
         is_colour=is_colour,
         is_inverted=picture.is_inverted,
-        header_window=picture.window,
+        header_voi=picture.voi,
         statistics=statistics,
     )
     found = 1 if pixels.ndim == 3 else pixels.shape[3]

@@ -19,6 +19,8 @@ from medcli.images.intensity import (
     window_ramp,
 )
 from medcli.images.statistics import Statistics
+from medcli.images.voi import voi_ramp
+from medcli.voi import Voi
 
 Z_RANGE = 4.0
 """Standard deviations from the mean that become black and white; only float16 holds more."""
@@ -96,7 +98,7 @@ def find_scale(
     has_channels: bool,
     is_colour: bool,
     is_inverted: bool = False,
-    header_window: tuple[float, float] | None = None,
+    header_voi: Voi | None = None,
     statistics: Statistics | None = None,
 ) -> Scale:
     """The scale that `--normalize` gives a picture; slices and crops of it share the scale of the whole.
@@ -118,7 +120,7 @@ def find_scale(
     if method is Normalize.none:
         return Scale((full_range_ramp(pixels.dtype),))
     if method is Normalize.window:
-        return _windows(recipe, header_window)
+        return _windows(recipe, header_voi)
     channels = counted_values(
         pixels, recipe, is_split=has_channels and not is_colour, is_inverted=is_inverted
     )
@@ -160,12 +162,13 @@ def _trained(statistics: Statistics | None, *, num_channels: int, is_inverted: b
     return Scale(tuple(ramps), tuple(moments), is_clipped=True)
 
 
-def _windows(recipe: PreprocessConfig, header_window: tuple[float, float] | None) -> Scale:
-    windows = recipe.window or ((header_window,) if header_window else ())
-    if not windows:
+def _windows(recipe: PreprocessConfig, header_voi: Voi | None) -> Scale:
+    if recipe.window:
+        return Scale(tuple(window_ramp(center=center, width=width) for center, width in recipe.window))
+    if header_voi is None:
         raise DataError(
             "its header has no window",
             hint="give --window CENTER,WIDTH, or --normalize percentile",
             code="recipe/no-window",
         )
-    return Scale(tuple(window_ramp(center=center, width=width) for center, width in windows))
+    return Scale((voi_ramp(header_voi),))

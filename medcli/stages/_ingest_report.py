@@ -55,6 +55,4 @@ def _draw(item: _Shown) -> np.ndarray:
     from medcli.images.perceptual import thumbnail
 
     image = decode_source(item.root, item.source)
-    return thumbnail(
-        image.pixels, is_volume=image.is_volume, window=image.window, is_inverted=image.is_inverted
-    )
+    return thumbnail(image.pixels, is_volume=image.is_volume, voi=image.voi, is_inverted=image.is_inverted)

@@ -33,9 +33,7 @@ def _draw(job: Job) -> Pair:
     from medcli.images.perceptual import thumbnail
 
     image = decode_source(job.root, job.file, sha256=job.record["sha256"])
-    before = thumbnail(
-        image.pixels, is_volume=image.is_volume, window=image.window, is_inverted=image.is_inverted
-    )
+    before = thumbnail(image.pixels, is_volume=image.is_volume, voi=image.voi, is_inverted=image.is_inverted)
     made = prepare(job)
     after = made[len(made) // 2]
     return Pair(before, after.pixels, after.mask, after.boxes)

@@ -144,7 +144,7 @@ def decode(job: Job) -> Picture:
         is_volume=image.is_volume,
         spacing_mm=geometry.spacing_mm if geometry else None,
         affine=geometry.affine if geometry else None,
-        window=image.window,
+        voi=image.voi,
         is_inverted=image.is_inverted,
         mask=mask,
         boxes=tuple(_in_pixels(box, image.pixels) for box in job.record.get("boxes", ())),

@@ -15,6 +15,7 @@ from pydicom.uid import BasicTextSRStorage, DeflatedExplicitVRLittleEndian, JPEG
 from medcli.errors import DataError
 from medcli.formats.image import decode, scan
 from medcli.formats.source import SourceImage
+from medcli.voi import Window
 from tests.formats.make import CANARY, PATIENT, dicom_bytes, ramp
 
 SAMPLES = Path(str(files("pydicom"))) / "data" / "test_files"
@@ -60,9 +61,9 @@ def test_monochrome1_is_told_and_not_inverted(tmp_path: Path) -> None:
 
 def test_the_first_window_counts_and_a_width_of_0_is_none(tmp_path: Path) -> None:
     several = dicom_bytes(ramp(), WindowCenter=["40", "600"], WindowWidth=["400", "1500"])
-    assert decoded(several, tmp_path).window == (40.0, 400.0)
-    assert decoded(dicom_bytes(ramp(), WindowCenter="40", WindowWidth="0"), tmp_path).window is None
-    assert decoded(dicom_bytes(ramp()), tmp_path).window is None
+    assert decoded(several, tmp_path).voi == Window(40.0, 400.0)
+    assert decoded(dicom_bytes(ramp(), WindowCenter="40", WindowWidth="0"), tmp_path).voi is None
+    assert decoded(dicom_bytes(ramp()), tmp_path).voi is None
 
 
 def test_signed_values_survive(tmp_path: Path) -> None:

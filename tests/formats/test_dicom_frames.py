@@ -16,6 +16,7 @@ from pydicom.uid import EnhancedCTImageStorage
 from medcli.errors import DataError
 from medcli.formats.dicom import decode_bytes
 from medcli.formats.source import SourceImage
+from medcli.voi import Window
 from tests.formats.make import dicom_bytes, ramp
 
 FRAMES = np.stack([ramp(dtype="uint16") + 100 * i for i in range(4)])
@@ -77,7 +78,7 @@ def test_frames_are_sorted_along_the_normal_and_scaled_one_by_one() -> None:
     image = decoded(enhanced([4, 0, 6, 2], slopes=[1, 2, 1, 0.5]))
     expected = [FRAMES[i] * slope - 1000.0 for i, slope in ((1, 2), (3, 0.5), (0, 1), (2, 1))]
     assert np.array_equal(image.pixels, expected)
-    assert image.window == (4.0, 400.0)
+    assert image.voi == Window(4.0, 400.0)
     assert image.geometry is not None
     assert image.geometry.spacing_mm == (2.0, 0.5, 0.25)
     assert image.geometry.affine is not None

@@ -11,7 +11,7 @@ from pydicom.sequence import Sequence
 
 from medcli.formats.dicom import decode_bytes
 from medcli.formats.dicom_units import suv_factor
-from medcli.images.intensity import apply_window
+from medcli.voi import VoiFunction, Window
 from tests.formats.make import dicom_bytes, ramp
 
 
@@ -80,37 +80,6 @@ def test_nothing_is_assumed(tags: dict[str, Any]) -> None:
     assert suv_factor(header(**tags)) is None
 
 
-def voi(table: np.ndarray, *, first: int) -> Sequence:
-    item = Dataset()
-    item.LUTDescriptor = [len(table), first, 16]
-    item.LUTData = table.astype("<u2").tobytes()
-    return Sequence([item])
-
-
-def test_a_linear_voi_lut_is_its_window() -> None:
-    table = np.arange(1001) * 65
-    content = dicom_bytes(ramp(dtype="uint16"), VOILUTSequence=voi(table, first=100))
-    window = decode_bytes(content, kind="dicom").window
-    assert window == pytest.approx((600.5, 1001), abs=2)
-
-
-def test_a_window_comes_near_a_sigmoid_voi_lut() -> None:
-    values = np.arange(4096)
-    table = 65535 / (1 + np.exp(-(values - 1800) / 250))
-    window = decode_bytes(dicom_bytes(ramp(), VOILUTSequence=voi(table, first=0)), kind="dicom").window
-    assert window is not None
-    found = apply_window(values.astype(np.int32), center=window[0], width=window[1])
-    assert np.abs(found - table / 65535).max() < 0.1
-
-
-def test_a_window_in_the_header_comes_before_the_table_and_a_falling_table_is_none() -> None:
-    table = np.arange(256) * 9
-    both = dicom_bytes(ramp(), WindowCenter="40", WindowWidth="80", VOILUTSequence=voi(table, first=0))
-    assert decode_bytes(both, kind="dicom").window == (40, 80)
-    falling = dicom_bytes(ramp(), VOILUTSequence=voi(table[::-1], first=0))
-    assert decode_bytes(falling, kind="dicom").window is None
-
-
 def test_pixels_and_window_are_in_the_same_units() -> None:
     tags = {
         **PET,
@@ -122,6 +91,10 @@ def test_pixels_and_window_are_in_the_same_units() -> None:
     content = dicom_bytes(stored, **tags, WindowCenter="5000", WindowWidth="10000")
     image = decode_bytes(content, kind="dicom")
     assert np.allclose(image.pixels, stored * 10 / 2500)
-    assert image.window == pytest.approx((2, 4))
+    # LINEAR of 5000, 10000: black up to 0, white above 9999 Bq/mL.
+    assert isinstance(image.voi, Window)
+    assert image.voi.function is VoiFunction.linear_exact
+    assert image.voi.center - image.voi.width / 2 == pytest.approx(0)
+    assert image.voi.center + image.voi.width / 2 == pytest.approx(9999 / 2500)
     plain = decode_bytes(dicom_bytes(stored, **{**tags, "PatientWeight": None}), kind="dicom")
     assert np.array_equal(plain.pixels, stored * 10)

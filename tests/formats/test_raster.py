@@ -39,7 +39,7 @@ def rejected(content: bytes, tmp_path: Path) -> str:
 def test_png_round_trip(tmp_path_factory: pytest.TempPathFactory, pixels: np.ndarray) -> None:
     image = decoded(image_bytes(pixels), tmp_path_factory.mktemp("png"))
     assert np.array_equal(image.pixels, pixels)
-    assert (image.bits, image.window, image.is_inverted) == (8, None, False)
+    assert (image.bits, image.voi, image.is_inverted) == (8, None, False)
 
 
 def test_png_of_16_bits_keeps_them(tmp_path: Path) -> None:

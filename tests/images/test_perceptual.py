@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from medcli.images.perceptual import perceptual_hashes, thumbnail
+from medcli.voi import Window
 
 
 def picture(seed: int, side: int = 224) -> np.ndarray:
@@ -72,13 +73,13 @@ def test_of_a_volume_the_central_slice_counts() -> None:
 
 def test_a_thumbnail_keeps_shape_window_and_sign() -> None:
     wide = np.linspace(-1000, 1000, 200)[None].repeat(100, 0).astype(np.int16)
-    small = thumbnail(wide, is_volume=False, window=(0, 500))
+    small = thumbnail(wide, is_volume=False, voi=Window(0, 500))
     assert small.shape == (96, 96)
     assert small.dtype == np.uint8
     assert not small[:20].any()
     assert (small[48, :20] == 0).all()
     assert (small[48, -20:] == 255).all()
-    turned = thumbnail(wide, is_volume=False, window=(0, 500), is_inverted=True)
+    turned = thumbnail(wide, is_volume=False, voi=Window(0, 500), is_inverted=True)
     assert (turned[48] == 255 - small[48]).all()
     assert thumbnail(np.zeros((5, 9, 3), np.uint8), is_volume=False).shape == (96, 96, 3)
     assert thumbnail(np.zeros((4, 9, 7, 4), np.float32), is_volume=True).shape == (96, 96)

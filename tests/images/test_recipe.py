@@ -17,6 +17,7 @@ from medcli.images.contrast import equalize_adaptive
 from medcli.images.geometry import place_on_square, resize_image
 from medcli.images.recipe import Picture, check_recipe, prepare
 from medcli.images.statistics import Statistics
+from medcli.voi import Window
 
 
 def apply_recipe(pixels: np.ndarray, recipe: PreprocessConfig, **known: object) -> np.ndarray:
@@ -43,7 +44,7 @@ def test_window_in_hounsfield_units_by_hand() -> None:
     recipe = PreprocessConfig(size=8, window=((-600.0, 1500.0),))
     image = np.full((8, 8), -1400, np.int16)
     image[0, 0], image[0, 1], image[0, 2] = 200, -600, -1349
-    pixels = apply_recipe(image, recipe, window=(40.0, 400.0))
+    pixels = apply_recipe(image, recipe, voi=Window(40.0, 400.0))
     # (x - (c - 0.5)) / (w - 1) + 0.5 in 255ths: 1 above, 749.5 / 1499 ..., 0 below
     assert pixels[0, :3, 0].tolist() == [
         255,
@@ -56,8 +57,8 @@ def test_window_in_hounsfield_units_by_hand() -> None:
 def test_the_window_comes_before_inverting() -> None:
     image = np.tile(np.array([0, 400, 800, 1200], np.uint16), (4, 1)).repeat(2, axis=0).repeat(2, axis=1)
     recipe = PreprocessConfig(size=8, normalize=Normalize.window)
-    upright = apply_recipe(image, recipe, window=(400.0, 801.0))
-    inverted = apply_recipe(image, recipe, window=(400.0, 801.0), is_inverted=True)
+    upright = apply_recipe(image, recipe, voi=Window(400.0, 801.0))
+    inverted = apply_recipe(image, recipe, voi=Window(400.0, 801.0), is_inverted=True)
     assert np.array_equal(inverted, 255 - upright)
     # inverting first would move the window to the other end, and 800 and 1200 would differ
     assert upright[0, ::2, 0].tolist()[1:] == [128, 255, 255]
@@ -67,7 +68,7 @@ def test_the_header_window_is_used_when_asked_and_missed_when_absent() -> None:
     recipe = PreprocessConfig(size=8, normalize=Normalize.window)
     image = np.arange(64, dtype=np.uint16).reshape(8, 8)
     assert not np.array_equal(
-        apply_recipe(image, recipe, window=(10.0, 5.0)), apply_recipe(image, PreprocessConfig(size=8))
+        apply_recipe(image, recipe, voi=Window(10.0, 5.0)), apply_recipe(image, PreprocessConfig(size=8))
     )
     with pytest.raises(DataError, match="no window") as caught:
         apply_recipe(image, recipe)
