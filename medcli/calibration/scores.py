@@ -27,11 +27,19 @@ def to_probabilities(scores: np.ndarray, *, kind: str, exclusive: bool) -> np.nd
         return softmax(values, axis=1) if exclusive else expit(values)
     _refuse_ranks(values, kind=kind)
     if exclusive:
-        sums = values.sum(axis=1)
-        if len(sums) and np.abs(sums - 1).max() > 1e-3:
-            worst = float(sums[np.abs(sums - 1).argmax()])
-            raise DataError(f"probabilities of one image sum to {worst:.4g}, they must sum to 1")
+        check_sums(values)
     return values
+
+
+def check_sums(probabilities: np.ndarray) -> None:
+    """Refuse probabilities [images, classes] of exclusive classes that do not sum to 1, and name the row."""
+    sums = probabilities.sum(axis=1)
+    off = np.flatnonzero(~(np.abs(sums - 1) <= 1e-3))
+    if len(off):
+        raise DataError(
+            f"row {off[0] + 1}: its probabilities sum to {sums[off[0]]:.4g}, they must sum to 1",
+            hint="declare them as logit or rank; give every class its column",
+        )
 
 
 def to_logits(scores: np.ndarray, *, kind: str, exclusive: bool) -> np.ndarray:

@@ -16,13 +16,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from medcli.errors import DataError, UsageError
+from medcli.errors import DataError, UsageError, at
 from medcli.formats.tables import Table, columns_of
 
 TARGET, SCORE = "target", "score"
 _BLANKS = frozenset({"", "nan", "na", "n/a", "none", "null"})
 _STATES = {"1": 1, "1.0": 1, "0": 0, "0.0": 0, "-1": -1, "-1.0": -1, "true": 1, "false": 0}
 _SHOWN = 6
+_HOW_TO_NAME = "call them target and score (one label), target:NAME and score:NAME (several), or give --truth"
+_LEAVE_OUT = "leave out images without a score, in the table of truth too"
+# Files of predictions hold float32; beyond it squares and ranges overflow.
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class ScoreTable:
         classes: Columns of `scores`.
         ids: Key of each row, as written.
         labels: Of each row, class to 1, 0 or -1, as in a record; what is blank is absent.
-        scores: float64 [rows, classes], finite.
+        scores: float64 [rows, classes], finite in float32.
         others: All other columns, name to cells.
     """
 
@@ -57,8 +61,10 @@ def read_scores(table: Table, *, key: str, truth: Table | None = None) -> ScoreT
     ids = _keys(columns, key)
     if truth is None:
         return _read_one(columns, ids, key=key)
-    known = columns_of(truth)
-    order = _match(ids, _keys(known, key))
+    with at("the table of truth"):
+        known = columns_of(truth)
+        keys = _keys(known, key)
+    order = _match(ids, keys)
     known = {name: [cells[row] for row in order] for name, cells in known.items() if name != key}
     if not any(name == TARGET or name.startswith(f"{TARGET}:") for name in known):
         scored = {name.removeprefix(f"{SCORE}:") for name in columns}
@@ -139,24 +145,49 @@ def _refuse_strays(several: dict[str, str], scored: dict[str, str]) -> None:
 def _no_columns(columns: dict[str, list[str]]) -> UsageError:
     return UsageError(
         f"no columns are called {TARGET} and {SCORE}; there are {_some(columns)}",
-        hint="call them target and score (one label), target:NAME and score:NAME (several), or give --truth",
+        hint=_HOW_TO_NAME,
     )
 
 
 def _exclusive_columns(columns: dict[str, list[str]], scored: dict[str, str]) -> tuple[list[str], list[str]]:
     if scored:
         return list(scored), list(scored.values())
-    named = {cell for cell in columns[TARGET] if not _is_blank(cell)}
+    named = list(dict.fromkeys(cell for cell in columns[TARGET] if not _is_blank(cell)))
     # Columns of `predict_proba`: the first and the last that a value of target names, and all between them.
     positions = [i for i, name in enumerate(columns) if name in named]
+    if named and not positions:
+        raise UsageError(
+            f"no column is called like a value of {TARGET} ({_some(named)}); there are {_some(columns)}",
+            hint=_HOW_TO_NAME,
+        )
     if len(positions) < 2:
-        raise _no_columns(columns)
+        raise UsageError(
+            f"column {TARGET!r} is blank or of one class, so it does not tell which columns are scores",
+            hint="call them score:NAME",
+        )
     chosen = list(columns)[positions[0] : positions[-1] + 1]
     if TARGET in chosen or len(positions) < len(named):
         raise UsageError(
             f"column {TARGET!r} names classes that have no column of scores", hint="call them score:NAME"
         )
+    _refuse_classes_beside(columns, chosen)
     return chosen, chosen
+
+
+def _refuse_classes_beside(columns: dict[str, list[str]], chosen: list[str]) -> None:
+    """Refuse a column beside the scores that may be of a class which never occurs."""
+    total = np.sum([_numbers(columns[name], name=name) for name in chosen], axis=0)
+    if np.all(np.abs(total - 1) < 1e-3):
+        return
+    names = list(columns)
+    edges = names.index(chosen[0]) - 1, names.index(chosen[-1]) + 1
+    for name in (names[edge] for edge in edges if 0 <= edge < len(names)):
+        cells = columns[name]
+        if all(_is_number(cell) for cell in cells) and not all(float(cell).is_integer() for cell in cells):
+            raise UsageError(
+                f"column {name!r} may be the score of a class that never occurs, or no score at all",
+                hint="call the columns of scores score:NAME",
+            )
 
 
 def _class_labels(cells: list[str], classes: list[str]) -> list[dict[str, int]]:
@@ -187,12 +218,15 @@ def _numbers(cells: list[str], *, name: str) -> np.ndarray:
         values = np.array(cells, dtype=np.float64)
     except ValueError:
         row = next(i for i, cell in enumerate(cells, 1) if not _is_number(cell))
+        if _is_blank(cells[row - 1]):
+            raise DataError(f"row {row} has no score in column {name!r}", hint=_LEAVE_OUT) from None
         raise DataError(f"row {row}: the score in column {name!r} is not a number") from None
-    bad = np.flatnonzero(~np.isfinite(values))
+    bad = np.flatnonzero(~(np.abs(values) <= _LARGEST))
     if len(bad):
         raise DataError(
-            f"row {bad[0] + 1}: the score in column {name!r} is {values[bad[0]]}, it must be finite",
-            hint="leave out images without a score, in the table of truth too",
+            f"row {bad[0] + 1}: the score in column {name!r} is {values[bad[0]]:.6g}, it must be finite"
+            f"{' in float32' if np.isfinite(values[bad[0]]) else ''}",
+            hint=_LEAVE_OUT,
         )
     return values
 

@@ -107,5 +107,8 @@ def _parse(text: str, delimiter: str) -> tuple[list[str], list[list[str]]]:
     while columns and not columns[-1]:
         columns.pop()
     if len(columns) == 1 and delimiter == "," and (";" in columns[0] or "\t" in columns[0]):
-        raise DataError("the header has no commas", hint="give --delimiter ';' or name the file .tsv")
+        raise DataError(
+            "the header has no commas",
+            hint="save it with commas, or with tabs and a name in .tsv; ingest takes --delimiter ';'",
+        )
     return columns, lines[1:]

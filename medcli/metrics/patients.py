@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+UNITS = ("patient", "group")
+
 
 def patient_codes(records: list[dict[str, Any]]) -> tuple[str, np.ndarray]:
     """The unit (`patient`, `group` or `image`) and each record's code from 0.
@@ -13,14 +15,14 @@ def patient_codes(records: list[dict[str, Any]]) -> tuple[str, np.ndarray]:
     The patient counts where it is known, else the group (a lesion, an eye), else the image itself; the
     unit is named after the coarsest that any record has.
     """
-    unit = next((name for name in ("patient", "group") if any(r.get(name) for r in records)), "image")
+    unit = next((name for name in UNITS if any(r.get(name) for r in records)), "image")
     keys = [_key(record) for record in records]
     numbering = {key: code for code, key in enumerate(dict.fromkeys(keys))}
     return unit, np.array([numbering[key] for key in keys], dtype=np.int64)
 
 
 def _key(record: dict[str, Any]) -> tuple[str, str]:
-    for name in ("patient", "group", "id"):
+    for name in (*UNITS, "id"):
         if record.get(name):
             return name, record[name]
     raise AssertionError("a record has an id")

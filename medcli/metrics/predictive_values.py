@@ -189,16 +189,16 @@ def _ratio_bounds(first: tuple[float, float], second: tuple[float, float], *, le
     """
     (above, _), (below, _) = first, second
     (low_1, high_1), (low_2, high_2) = wilson(*first, level=level), wilson(*second, level=level)
-    product = above * below
-    inner = product**2 - low_1 * high_2 * (2 * above - low_1) * (2 * below - high_2)
-    outer = product**2 - high_1 * low_2 * (2 * above - high_1) * (2 * below - low_2)
-    under, over = high_2 * (2 * below - high_2), low_2 * (2 * below - low_2)
     if below == 0:
         return (math.sqrt(max(0.0, low_1 * (2 * above - low_1))) / high_2 if above else 0.0), math.inf
+    # Every share as a multiple of its estimate's scale, so that rare ones do not vanish beside rounding.
+    low_2, high_2 = low_2 / below, high_2 / below
+    inner = above**2 - low_1 * high_2 * (2 * above - low_1) * (2 - high_2)
+    outer = above**2 - high_1 * low_2 * (2 * above - high_1) * (2 - low_2)
+    low = low_1 * (2 * above - low_1) / (above + math.sqrt(max(0.0, inner))) if low_1 > 0 else 0.0
+    high = (above + math.sqrt(max(0.0, outer))) / (low_2 * (2 - low_2))
     ratio = above / below
-    low = (product - math.sqrt(max(0.0, inner))) / under if abs(under) > 1e-12 else 0.0
-    high = (product + math.sqrt(max(0.0, outer))) / over if over > 1e-12 else math.inf
-    return max(0.0, min(low, ratio)), max(high, ratio)
+    return max(0.0, min(low / below, ratio)), max(high / below, ratio)
 
 
 def _of_odds(log_odds: float, ratio: float) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from medcli.calibration.scores import is_exclusive
 from medcli.config import CompareConfig, LabelPolicy, Pairing, Part
 from medcli.errors import DataError, UsageError, at
-from medcli.metrics.patients import patient_codes
+from medcli.metrics.patients import UNITS, patient_codes
 from medcli.metrics.scored import Scored
 from medcli.metrics.tallies import LabelScores
 from medcli.stages._predictions import load_source, open_predictions, predictions_of, under_policy
@@ -135,8 +135,9 @@ def line_up(entrants: list[Entrant], *, pairing: Pairing, policy: LabelPolicy) -
     is_paired, rows, flags = _pair(tables, pairing)
     tables = [_take(table, own) for table, own in zip(tables, rows, strict=True)]
     if is_paired:
-        tables, told = _one_truth(tables)
+        tables, told = _one_truth(tables, rows[0])
         flags += told
+        tables = _one_patient(tables, rows[0])
     exclusive = is_exclusive(tables[0].task_type, len(tables[0].classes))
     if exclusive:
         known = [np.flatnonzero(np.nansum(table.targets, axis=1) == 1) for table in tables]
@@ -183,8 +184,9 @@ def _same_columns(tables: list[Predictions], names: list[str]) -> list[Predictio
 def _pair(tables: list[Predictions], pairing: Pairing) -> tuple[bool, list[np.ndarray], list[str]]:
     """Whether all have the same images, and the rows of each that are compared."""
     places = [{record["id"]: row for row, record in enumerate(table.records)} for table in tables]
-    common = [name for name in places[0] if all(name in place for place in places)]
-    every = [np.arange(len(place)) for place in places]
+    every = [np.array(_by_patient(table), dtype=np.int64) for table in tables]
+    ordered = [tables[0].records[row]["id"] for row in every[0]]
+    common = [name for name in ordered if all(name in place for place in places)]
     is_same = all(len(place) == len(common) for place in places)
     if pairing is Pairing.unpaired or (pairing is Pairing.auto and not common):
         return False, every, []
@@ -200,12 +202,41 @@ def _pair(tables: list[Predictions], pairing: Pairing) -> tuple[bool, list[np.nd
     return True, [np.array([place[name] for name in common]) for place in places], flags
 
 
+def _by_patient(table: Predictions) -> list[int]:
+    """Rows by patient, then image, so that what is drawn does not depend on how they came."""
+    keys = [tuple(str(record.get(name, "")) for name in (*UNITS, "id")) for record in table.records]
+    return sorted(range(len(keys)), key=keys.__getitem__)
+
+
 def _take(table: Predictions, rows: np.ndarray) -> Predictions:
     records = [table.records[row] for row in rows]
     return Predictions(table.scores[rows], table.targets[rows], records, table.header)
 
 
-def _one_truth(tables: list[Predictions]) -> tuple[list[Predictions], list[str]]:
+def _one_patient(tables: list[Predictions], rows: np.ndarray) -> list[Predictions]:
+    """The same images, each with the patient and group that any source knows, who must be one."""
+    found: list[dict[str, Any]] = [{} for _ in tables[0].records]
+    for number, table in enumerate(tables, start=1):
+        for row, (known, record) in enumerate(zip(found, table.records, strict=True)):
+            for unit in UNITS:
+                if record.get(unit) and known.setdefault(unit, record[unit]) != record[unit]:
+                    raise DataError(
+                        f"source {number} knows another {unit} of an image than those before it, "
+                        f"first of that in row {rows[row] + 1} of source 1",
+                        hint="one image is of one patient in all sources",
+                    )
+    return [
+        Predictions(
+            table.scores,
+            table.targets,
+            [{**record, **known} for record, known in zip(table.records, found, strict=True)],
+            table.header,
+        )
+        for table in tables
+    ]
+
+
+def _one_truth(tables: list[Predictions], rows: np.ndarray) -> tuple[list[Predictions], list[str]]:
     """The truth that is known to all; one that differs is refused."""
     targets = [table.targets.astype(np.float64) for table in tables]
     known = np.all([~np.isnan(each) for each in targets], axis=0)
@@ -215,7 +246,7 @@ def _one_truth(tables: list[Predictions]) -> tuple[list[Predictions], list[str]]
             row, column = np.argwhere(differs)[0]
             raise DataError(
                 f"the truth of {int(differs.any(axis=1).sum())} images differs between source 1 and "
-                f"{number}, first {tables[0].classes[column]!r} in row {row + 1}",
+                f"{number}, first {tables[0].classes[column]!r} in row {rows[row] + 1} of source 1",
                 hint="give --truth, or predictions that were made with the same labels and policy",
             )
     truth = np.where(known, targets[0], np.nan)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from medcli.calibration.scores import check_sums, is_exclusive
 from medcli.cohorts.deidentify import is_blank, keyed_hash, parse_age, parse_sex
 from medcli.cohorts.policies import POLICIES, targets_from_labels
 from medcli.config import LabelPolicy, ScoreKind
@@ -89,7 +90,7 @@ def predictions_of(manifest: Manifest, part: str) -> Reference:
     if not manifest.predictions:
         raise DataError("the manifest has no predictions", hint="run medcli train or medcli predict first")
     parts = ", ".join(sorted(manifest.predictions))
-    raise DataError(f"there are no predictions of {part}, only of {parts}", hint=f"give --part {parts}")
+    raise DataError(f"there are no predictions of {part}, only of {parts}", hint="--part names one of them")
 
 
 def open_predictions(ref: Reference, *, policy: LabelPolicy = LabelPolicy.stored) -> Predictions:
@@ -138,10 +139,10 @@ def under_policy(predictions: Predictions, policy: LabelPolicy) -> Predictions:
 
 
 def _read_table(ref: Reference) -> ScoreTable:
-    path, facts = Path(ref["path"]), ref["table"]
-    table = read_table(path)
-    truth = read_table(verify(facts["truth"])) if "truth" in facts else None
-    with at(display(path)):
+    where, facts = display(Path(ref["path"])), ref["table"]
+    table = read_table(Path(where))
+    truth = read_table(Path(display(verify(facts["truth"])))) if "truth" in facts else None
+    with at(where):
         return read_scores(table, key=facts["key"], truth=truth)
 
 
@@ -150,6 +151,8 @@ def _from_table(ref: Reference) -> Predictions:
     in_part = [part == ref["part"] for part in table.others.get("part", [ref["part"]] * len(table.ids))]
     rows = np.flatnonzero(in_part)
     kind, reason = _score_kind(table, facts["scores"])
+    if kind == ScoreKind.probability and is_exclusive(table.task_type, len(table.classes)):
+        check_sums(table.scores)
     key = load_key(Path(facts["key_file"]) if "key_file" in facts else None)
     others = {name: cells for name, cells in table.others.items() if name != "part"}
     patients = others.pop(facts["patient"], None)

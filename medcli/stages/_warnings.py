@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from medcli.metrics.patients import patient_codes
+from medcli.metrics.patients import UNITS, patient_codes
 from medcli.metrics.proportions import independent_difference
 from medcli.metrics.scored import Scored
 from medcli.stages._predictions import open_predictions
@@ -118,6 +118,23 @@ def _missing(evidence: Evidence) -> Iterator[str]:
         yield f"{dropped} images without a known class were left out"
 
 
+def _patients(evidence: Evidence) -> Iterator[str]:
+    yield from unknown_patients(evidence.predictions.records)
+
+
+def unknown_patients(records: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """A line where some images have a patient and others none."""
+    for unit in UNITS:
+        unknown = sum(not record.get(unit) for record in records)
+        if unknown < len(records):
+            if unknown:
+                yield (
+                    f"{unknown} of {len(records)} images have no {unit}: each counts as of its own, "
+                    "which makes intervals too narrow if it is not"
+                )
+            return
+
+
 def _few(evidence: Evidence) -> Iterator[str]:
     for kind in ("positive", "negative"):
         found = [
@@ -197,4 +214,5 @@ _CHECKS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     _few,
     _unstable,
     _missing,
+    _patients,
 )

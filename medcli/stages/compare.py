@@ -24,6 +24,7 @@ from medcli.progress import SILENT, Progress
 from medcli.stages._lineup import Entrant, Lineup, line_up, load_entrants
 from medcli.stages._report_folder import write_report
 from medcli.stages._shift import describe_shift
+from medcli.stages._warnings import unknown_patients
 from medcli.store.atomic import check_creatable, prepare_folder
 from medcli.store.digests import derive_seed
 from medcli.store.results_schema import COMPARISON_VERSION
@@ -283,7 +284,11 @@ def _flips(policies: list[dict[str, Any]], classes: list[str]) -> Iterator[str]:
 
 
 def _warnings(config: CompareConfig, entrants: list[Entrant], lineup: Lineup) -> list[str]:
-    flags = []
+    flags = list(
+        unknown_patients(
+            [record for own in lineup.records[: 1 if lineup.is_paired else None] for record in own]
+        )
+    )
     parts = {entrant.predictions.part for entrant in entrants}
     for part in ("train", "val"):
         if part in parts:

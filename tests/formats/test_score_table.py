@@ -61,6 +61,9 @@ def test_the_order_of_rows_follows_the_scores_only(permutation):
     [
         ("id,target,score\na,1,high", "row 1: the score in column 'score' is not a number"),
         ("id,target,score\na,1,nan", "must be finite"),
+        ("id,target,score\na,1,-inf", "row 1: the score in column 'score' is -inf, it must be finite"),
+        ("id,target,score\na,1,.1\nb,0,1e308", "row 2: .* is 1e.308, it must be finite in float32"),
+        ("id,target,score\na,1,", "row 1 has no score in column 'score'"),
         ("id,target,score\na,1,.5\nb,0,.5\na,0,.4", "rows 1 and 3 have the same key"),
         ("id,target,score\n,1,.5", "row 1 has no key"),
         ("id,target,score\na,maybe,.5", "row 1: the label of 'positive' is not 1, 0, -1 or blank"),
@@ -81,11 +84,29 @@ def test_bad_rows_are_named(text, message):
         ("id,score:A\na,.5", "id", "no columns are called target and score"),
         ("id,target:A,target:B,score:A\na,1,1,.5", "id", "target:B has no score:B"),
         ("id,target:A,score:A,score:B\na,1,1,.5", "id", "score:B has no target:B"),
+        ("id,target,x,y\na,x,.5,.5\nb,x,.4,.6", "id", "'target' is blank or of one class"),
+        ("id,target,x,y\na,,.5,.5", "id", "'target' is blank or of one class"),
+        ("id,target,0,1\na,0.0,.5,.5\nb,1.0,.5,.5", "id", r"called like a value of target \(0.0, 1.0\)"),
+        ("id,target,x,y,z\na,x,.5,.3,.2\nb,y,.1,.6,.3", "id", "column 'z' may be the score of a class"),
+        ("id,target,x,y,z\na,y,.5,.3,.2\nb,z,.1,.6,.3", "id", "column 'x' may be the score of a class"),
     ],
 )
 def test_missing_columns_are_named(text, key, message):
     with pytest.raises(UsageError, match=message):
         read_scores(table(text), key=key)
+
+
+def test_numbers_beside_probabilities_that_sum_to_one_are_no_scores():
+    found = read_scores(table("id,target,x,y,age\na,x,.7,.3,40.5\nb,y,.1,.9,61"), key="id")
+    assert (found.classes, list(found.others)) == (["x", "y"], ["age"])
+    logits = read_scores(table("id,target,x,y,age\na,x,2.5,-1,40\nb,y,-3,0.5,61"), key="id")
+    assert (logits.classes, list(logits.others)) == (["x", "y"], ["age"])
+
+
+def test_a_fault_of_the_truth_is_told_of_the_truth():
+    with pytest.raises(DataError) as caught:
+        read_scores(table("id,score\na,.1"), key="id", truth=table("id,target\na,1\na,0"))
+    assert str(caught.value) == "the table of truth: rows 1 and 2 have the same key in column 'id'"
 
 
 def test_rows_without_a_partner_are_refused():

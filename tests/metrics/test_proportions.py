@@ -109,6 +109,15 @@ def test_predictive_values_at_the_edges():
         predictive_values_at(*crossed(3, 2, 1, 1), prevalence=1.2, level=0.95)
 
 
+def test_ratios_of_rare_false_alarms_keep_a_finite_interval():
+    """One false alarm in a million: the ends grow with the number of negatives, and neither is infinite."""
+    ends = [
+        likelihood_ratios(*crossed(18, 2, 1, negatives - 1), level=0.95)["lr_positive"]["ci"]
+        for negatives in (10_000, 1_000_000)
+    ]
+    assert ends[1] == pytest.approx([100 * end for end in ends[0]], rel=1e-3)
+
+
 def test_likelihood_ratios_worked_by_hand():
     found = likelihood_ratios(*crossed(90, 10, 40, 160), level=0.95)
     assert found["lr_positive"]["estimate"] == pytest.approx(0.9 / 0.2)

@@ -72,6 +72,43 @@ def test_pairs_are_joined_by_key_and_give_delong_and_mcnemar(tmp_path, key):
     assert differences(found)["brier"]["ci"][1] < 0
 
 
+def test_rows_in_another_order_give_the_same_document(tmp_path, key):
+    truth, owners, scores = study(n=90, patients=40)
+    plain = [table(tmp_path / f"{k}.csv", truth, owners, s) for k, s in zip("ab", scores, strict=True)]
+    (tmp_path / "other").mkdir()
+    order = np.random.default_rng(1).permutation(90)
+    other = [
+        table(tmp_path / "other" / f"{k}.csv", truth, owners, s, order=order)
+        for k, s in zip("ab", scores, strict=True)
+    ]
+    one, two = run(key, *plain), run(key, *other)
+    assert (one["labels"], one["overall"]) == (two["labels"], two["overall"])
+
+
+def test_patients_that_one_source_knows_count_whichever_comes_first(tmp_path, key):
+    truth, owners, (good, bad) = study(n=90, patients=30)
+    known = table(tmp_path / "a.csv", truth, owners, good)
+    (tmp_path / "b.csv").write_text(
+        "\n".join(["id,target,score", *(f"{i},{truth[i]},{bad[i]}" for i in range(90))])
+    )
+    for sources in ((known, str(tmp_path / "b.csv")), (str(tmp_path / "b.csv"), known)):
+        found = run(key, *sources)
+        assert (found["unit"], found["n_clusters"]) == ("patient", 30)
+    with pytest.raises(DataError, match="source 2 knows another patient of an image"):
+        run(key, known, table(tmp_path / "c.csv", truth, owners[::-1], bad))
+
+
+def test_images_without_a_patient_beside_others_are_told(tmp_path, key):
+    truth, owners, (good, bad) = study(n=60, patients=30)
+    named = ["" if i < 6 else f"p{owner}" for i, owner in enumerate(owners)]
+    sources = []
+    for name, scores in (("a", good), ("b", bad)):
+        lines = [f"{i},{named[i]},{truth[i]},{scores[i]}" for i in range(60)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["id,patient,target,score", *lines]))
+        sources.append(str(tmp_path / f"{name}.csv"))
+    assert any(flag.startswith("6 of 60 images have no patient") for flag in run(key, *sources)["flags"])
+
+
 def test_the_order_of_models_turns_every_sign_and_a_model_equals_itself(tmp_path, key):
     truth, owners, (good, bad) = study()
     a, b = table(tmp_path / "a.csv", truth, owners, good), table(tmp_path / "b.csv", truth, owners, bad)

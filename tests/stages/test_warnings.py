@@ -73,6 +73,17 @@ def test_each_reason_to_doubt_is_told(facts, words):
     assert any(words in line for line in found), found
 
 
+def test_images_without_a_patient_beside_others_are_told():
+    found = predictions()
+    assert not any("no patient" in line for line in said(found))
+    for record in found.records[:3]:
+        del record["patient"]
+    assert any(line.startswith("3 of 400 images have no patient") for line in said(found))
+    for record in found.records:
+        record.pop("patient", None)
+    assert not any("no patient" in line for line in said(found))
+
+
 def test_a_prevalence_unlike_that_of_val_is_told(tmp_path):
     found = said(predictions(share=0.1), val=predictions("val", seed=1), folder=tmp_path)
     assert any("the prevalence differs from that of val" in line and "mass 1" in line for line in found)
