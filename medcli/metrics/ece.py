@@ -143,7 +143,7 @@ def classwise_ece(
     generator = np.random.Generator(np.random.PCG64(seed))
     edges = probabilities.cumsum(axis=1)[:, :-1]
     perfect = np.array([error((edges < generator.random((size, 1))).sum(axis=1)) for _ in range(simulations)])
-    return _beside_perfect(error(np.asarray(labels)), perfect, method=method, n=size, used=used, level=level)
+    return beside_perfect(error(np.asarray(labels)), perfect, method=method, n=size, used=used, level=level)
 
 
 def binned_quantity(
@@ -182,7 +182,7 @@ def binned_quantity(
     codes = bin_codes(p, num_bins=num_bins, scheme=scheme)
     errors = binned_errors(p, np.asarray(outcomes, dtype=float), codes)
     perfect = _perfect_errors(p, codes, seed=seed, simulations=simulations)
-    value = _beside_perfect(
+    value = beside_perfect(
         errors["ece"], perfect, method=method, n=len(p), used=len(np.unique(clusters)), level=level
     )
     return {**value, **{key: errors[key] for key in ("rmsce", "mce", "rmsce_debiased")}}
@@ -204,9 +204,10 @@ def _ece(p: np.ndarray, outcomes: np.ndarray, codes: np.ndarray) -> float:
     return float(np.abs(np.bincount(codes, p - outcomes)).sum() / len(p))
 
 
-def _beside_perfect(
+def beside_perfect(
     estimate: float, perfect: np.ndarray, *, method: str, n: int, used: int, level: float
 ) -> Quantity:
+    """An error beside those of perfect models of the same size: their mean, and the band that holds most."""
     value = quantity(
         estimate,
         method=f"ECE: {method}",

@@ -27,6 +27,7 @@ from medcli.metrics.partial_auc import partial_auc
 from medcli.metrics.predictive_values import likelihood_ratios, predictive_values_at
 from medcli.metrics.probability import brier_quantity, log_loss_quantity
 from medcli.metrics.proportions import youden_index
+from medcli.metrics.smooth_ece import smooth_ece
 from medcli.quantity import Quantity, beside, undefined, with_test
 from medcli.store.digests import derive_seed
 
@@ -225,6 +226,7 @@ TRUSTED: dict[str, Callable[[Label, np.ndarray], Quantity]] = {
     "ece": _binned(label_ece),
     "ece_mass": _binned(label_ece, scheme="mass"),
     "ece_call": _binned(call_ece),
+    "ece_smooth": _simulated(smooth_ece),
     "ici": _simulated(integrated_calibration_index),
     "corp": _simulated(corp_quantity),
     "calibration_intercept": _fitted(calibration_intercept),

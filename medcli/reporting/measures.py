@@ -38,6 +38,7 @@ LABELS = {
     "ece": "ECE",
     "ece_mass": "ECE, equal-mass bins",
     "ece_call": "ECE of the call",
+    "ece_smooth": "Smooth ECE",
     "ece_classwise": "ECE, mean over classes",
     "ici": "Integrated calibration index",
     "corp": "Miscalibration (CORP)",

@@ -336,6 +336,11 @@ METHODS = (
         "Austin PC, Steyerberg EW. Statistics in Medicine 2019;38:4051-4065.",
     ),
     Method(
+        "ECE: smooth",
+        "The smooth ECE needs no bins: residuals are smoothed at the width that is their mean size.",
+        "Błasiok J, Nakkiran P. Smooth ECE: Principled Reliability Diagrams via Kernel Smoothing. ICLR 2024.",
+    ),
+    Method(
         "CORP",
         "The Brier score is decomposed by isotonic regression (CORP).",
         "Dimitriadis T, Gneiting T, Jordan AI. PNAS 2021;118:e2016191118.",

@@ -30,6 +30,7 @@ from medcli.metrics.ici import integrated_calibration_index
 from medcli.metrics.loess import Loess
 from medcli.metrics.probability import brier_quantity
 from medcli.metrics.roc import auc
+from medcli.metrics.smooth_ece import smooth_calibration_error, smooth_ece
 from tests.metrics.oracles import expected, numbers, table
 
 FILES = {"data": "data.csv", "data_rounded_clip_1e_6": "data_rounded_with_0_and_1.csv"}
@@ -175,6 +176,51 @@ def test_binary_definitions_agree_with_netcal():
     assert label_ece(*data)["estimate"] > label_ece(*data)["baseline"]["band"][1]
 
 
+def by_definition(p, y, width):
+    """Mean size of residuals smoothed by a Gaussian that is reflected at 0 and 1, on a fine grid."""
+    t = np.linspace(0, 1, 4001)[:, None]
+    images = np.concatenate([[2 * k + p, 2 * k - p] for k in range(-3, 4)])
+    kernel = np.exp(-((t[..., None] - images) ** 2) / (2 * width**2)).sum(axis=1)
+    smoothed = kernel @ ((p - y) / len(p)) / (width * np.sqrt(2 * np.pi))
+    return np.trapezoid(np.abs(smoothed), t[:, 0])
+
+
+def test_the_smooth_error_is_its_own_width_and_that_of_relplot():
+    wanted = expected("17_calibration_binary")["python_cross_checks"]["smooth_ECE_relplot"]
+    _, data = oracle("data")
+    found = smooth_ece(*data, level=0.95, seed=1)
+    # relplot halves the width ten times, and stops.
+    assert found["estimate"] == pytest.approx(wanted, abs=2**-10)
+    low, high = found["baseline"]["band"]
+    assert low < high < found["estimate"]
+    generator = np.random.default_rng(3)
+    for size, power in ((3, 1), (40, 1), (40, 4)):
+        p = generator.random(size)
+        y = (generator.random(size) < p).astype(float)
+        width = smooth_calibration_error(p**power, y)
+        assert by_definition(p**power, y, width) == pytest.approx(width, abs=2e-3)
+
+
+def test_the_band_of_the_smooth_error_is_that_of_outcomes_drawn_one_by_one():
+    generator = np.random.default_rng(5)
+    p = generator.beta(0.5, 2, 300)
+    drawn = [smooth_calibration_error(p, generator.random(300) < p) for _ in range(300)]
+    baseline = smooth_ece(p, p > 0.5, np.arange(300), level=0.95, seed=1, simulations=300)["baseline"]
+    assert baseline["estimate"] == pytest.approx(np.mean(drawn), rel=0.05)
+    assert baseline["band"] == pytest.approx(np.quantile(drawn, [0.025, 0.975]), rel=0.15)
+
+
+@given(st.integers(0, 10**6))
+def test_the_smooth_error_is_mirrored_and_bounded(seed):
+    generator = np.random.default_rng(seed)
+    p, y = generator.integers(0, 6, 25) / 5, generator.integers(0, 2, 25)
+    error = smooth_calibration_error(p, y)
+    assert smooth_calibration_error(1 - p, 1 - y) == pytest.approx(error, abs=1e-9)
+    assert 0 <= error <= np.mean(np.abs(p - y)) + 1e-3
+    # All alike: nothing is smoothed away from the gap of the mean.
+    assert smooth_calibration_error(np.full(25, 0.5), y) <= abs(0.5 - y.mean()) + 1e-3
+
+
 def test_a_probability_of_one_is_in_the_last_bin():
     p, y = np.array([0.95, 1.0]), np.array([1, 0])
     for closed in ("left", "right"):
@@ -206,6 +252,7 @@ def test_perfect_probabilities_lie_in_every_band():
         call_ece(*data, seed=1),
         corp_quantity(*data, level=0.95, seed=1),
         integrated_calibration_index(*data, seed=1),
+        smooth_ece(*data, level=0.95, seed=1),
     ):
         low, high = value["baseline"]["band"]
         assert low <= value["estimate"] <= high

@@ -14,7 +14,7 @@ TRUST = {"ece": "ECE", "brier": "Brier score", "log_loss": "Log loss"}
 
 MORE = (
     *("calibration_intercept", "calibration_slope", "observed_to_expected"),
-    *("ici", "corp", "ece_mass", "scaled_brier"),
+    *("ici", "corp", "ece_mass", "ece_smooth", "scaled_brier"),
 )
 
 
