@@ -17,6 +17,8 @@ from medcli.errors import DataError
 from medcli.quantity import Quantity, TestResult, hypothesis_test, quantity, with_test
 
 GENERALISATIONS = ("readers and cases", "cases", "readers")
+# Below these a mean square of figures, and a variance, is what rounding left of nothing.
+_NO_SQUARE, _NO_VARIANCE = 1e-24, 1e-16
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Design:
             "ms_reader": t * float(np.sum((columns - grand) ** 2)) / (r - 1) if r > 1 else 0.0,
             "ms_interaction": float(np.sum(residual**2)) / freedom if freedom else 0.0,
         }
+        parts = {name: value if value > _NO_SQUARE else 0.0 for name, value in parts.items()}
         same_t, same_r = np.eye(t, dtype=bool), np.eye(r, dtype=bool)
         for name, modalities, readers in (
             ("error", same_t, same_r),
@@ -90,6 +93,7 @@ def compare_modalities(design: Design, *, to: str = "readers and cases", level: 
     else:
         denominator = parts["error"] - parts["cov1"] + (r - 1) * (parts["cov2"] - parts["cov3"])
         df = None
+    denominator = denominator if denominator > _NO_VARIANCE else 0.0
     test = _omnibus(parts["ms_modality"], denominator, df1=t - 1, df2=df, to=to)
     se = math.sqrt(max(0.0, 2 * denominator / r))
     means = design.figures.mean(axis=1)
@@ -158,14 +162,15 @@ def model_against_readers(
 
 def _single(parts: dict[str, float], readers: int, *, to: str) -> tuple[float, float | None]:
     """Standard error and degrees of freedom of the mean over readers of one modality."""
+    df: float | None = readers - 1
+    total = parts["ms_reader"]
     if to == "cases":
-        return math.sqrt(max(0.0, parts["error"] + (readers - 1) * parts["cov2"]) / readers), None
-    if to == "readers":
-        return math.sqrt(parts["ms_reader"] / readers), readers - 1
-    total = parts["ms_reader"] + readers * max(parts["cov2"], 0.0)
-    squared = parts["ms_reader"] ** 2
-    df = math.inf if squared == 0 else total**2 / (squared / (readers - 1))
-    return math.sqrt(total / readers), df
+        total, df = parts["error"] + (readers - 1) * parts["cov2"], None
+    elif to == "readers and cases":
+        total += readers * max(parts["cov2"], 0.0)
+        squared = parts["ms_reader"] ** 2
+        df = math.inf if squared == 0 else total**2 / (squared / (readers - 1))
+    return math.sqrt(total / readers) if total > _NO_VARIANCE else 0.0, df
 
 
 def _estimate(
