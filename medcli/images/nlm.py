@@ -4,7 +4,8 @@ Each pair of offsets is compared once, for both its pixels. Seven neighbouring o
 by row: differences are summed down the columns of a patch as the rows go by, then across, become weights, and
 then what seven partners give is added up before it is stored. Sums of differences are of whole numbers below
 2**24 and so exact in float32. The exponential is a polynomial to the 8th power, so that every loop becomes
-vector instructions. Rows are taken in strips and columns in tiles that stay in the cache.
+vector instructions; loops go a little beyond the image, to whole vectors. Rows are taken in strips and
+columns in tiles that stay in the cache.
 
 What a pixel gets is always added up in one order: threads do not show, and the same processor gives the same
 bytes. Another kind of processor may fuse multiplications and additions otherwise, which can move a value at a
@@ -22,11 +23,13 @@ from numba import njit
 SEARCH = 10  # half the search window of 21 x 21
 BORDER = SEARCH + 3  # and half the patch of 7 x 7
 _GROUP = 7  # neighbouring offsets at a time: three groups are a row of the search window
-_TILE = 352  # columns at a time
+_TILE = 342  # columns at a time, at most
 _STRIP = 48  # rows at a time
-_PITCH = _TILE + 48  # of what is kept for each offset of a group
+_LANES = 8  # float32 of a vector
+_PITCH = _TILE + 5 * _LANES  # of what is kept for each offset of a group
+_UNLIKE = np.float32(1e12)  # a sum of differences that weighs nothing
 
-_SIGNATURE = "void(float32[:,:,::1], float32[:,:,::1], float32, boolean, float32[:,:,::1], float32[:,::1])"
+_SIGNATURE = "void(float32[:,:,::1], float32[:,:,::1], float32, boolean, float32[:,:,::1], float32[:,:,::1])"
 _OPTIONS: Any = {"nogil": True, "fastmath": True, "error_model": "numpy"}
 
 
@@ -62,60 +65,58 @@ def _renew(columns, here, there, old_here, old_there, is_absolute):  # type: ign
 
 
 @njit(**_OPTIONS)
-def _weigh(column, weight, scale, is_absolute):  # type: ignore
-    """Sums of seven columns into weights, exp(-8 x): a polynomial near exp(-x) (1e-5) to the 8th power."""
-    for x in range(weight.size):
-        distance = (column[x] + column[x + 1]) + (column[x + 2] + column[x + 3])
-        distance += (column[x + 4] + column[x + 5]) + column[x + 6]
-        if is_absolute:
-            distance *= distance
-        t = distance * scale
-        p = np.float32(0.02717709)
-        p = p * t + np.float32(-0.15650317)
-        p = p * t + np.float32(0.49702665)
-        p = p * t + np.float32(-0.99971764)
-        p = p * t + np.float32(1)
-        p *= p
-        p *= p
-        p *= p
-        # OpenCV takes a weight below 0.001 for 0.
-        weight[x] = p if t < np.float32(6.907755 / 8) else np.float32(0)
+def _weigh(columns, weights, scale, is_absolute, own, total, of_partners):  # type: ignore # noqa: PLR0917
+    """Sums of seven columns into weights, and what their seven partners give to the pixels of a row.
+
+    A weight is exp(-8 t): a polynomial near exp(-t) (1e-5) to the 8th power.
+    """
+    for x in range(own.size):
+        given, weight = np.float32(0), np.float32(0)
+        for k in range(_GROUP):
+            i = x + k * _PITCH
+            distance = (columns[i] + columns[i + 1]) + (columns[i + 2] + columns[i + 3])
+            distance += (columns[i + 4] + columns[i + 5]) + columns[i + 6]
+            if is_absolute:
+                distance *= distance
+            t = distance * scale
+            p = np.float32(0.02717709)
+            p = p * t + np.float32(-0.15650317)
+            p = p * t + np.float32(0.49702665)
+            p = p * t + np.float32(-0.99971764)
+            p = p * t + np.float32(1)
+            p *= p
+            p *= p
+            p *= p
+            # OpenCV takes a weight below 0.001 for 0.
+            weights[i] = p if t < np.float32(6.907755 / 8) else np.float32(0)
+            weight += weights[i]
+            given += weights[i] * of_partners[x + k]
+        own[x] += given
+        total[x] += weight
 
 
 @njit(**_OPTIONS)
-def _give_back(sums, totals, row, values, y, start, weights):  # type: ignore # noqa: PLR0917
-    """To the pixels of `row` weights and weighted values of their seven partners, in row `y` from `start`."""
-    total = totals[row]
-    for x in range(total.size):
-        given = np.float32(0)
+def _give_back(own, total, of_partners, weights):  # type: ignore
+    """The same to another channel of the row, once there are weights."""
+    for x in range(own.size):
+        given, weight = np.float32(0), np.float32(0)
         for k in range(_GROUP):
-            given += weights[x + k * _PITCH]
-        total[x] += given
-    for channel in range(sums.shape[0]):
-        own, of_partners = sums[channel, row], values[channel, y, start:]
-        for x in range(total.size):
-            given = np.float32(0)
-            for k in range(_GROUP):
-                given += weights[x + k * _PITCH] * of_partners[x + k]
-            own[x] += given
+            weight += weights[x + k * _PITCH]
+            given += weights[x + k * _PITCH] * of_partners[x + k]
+        own[x] += given
+        total[x] += weight
 
 
 @njit(**_OPTIONS)
-def _give_on(sums, totals, row, values, y, start, weights):  # type: ignore # noqa: PLR0917
-    """To the partners in `row` weights and weighted values of the seven pixels whose partners they are."""
-    total = totals[row]
-    for x in range(total.size):
-        given = np.float32(0)
+def _give_on(own, total, of_pixels, weights):  # type: ignore
+    """To the partners in a row what the seven pixels give whose partners they are."""
+    for x in range(own.size):
+        given, weight = np.float32(0), np.float32(0)
         for k in range(_GROUP):
-            given += weights[x + 6 + k * (_PITCH - 1)]
-        total[x] += given
-    for channel in range(sums.shape[0]):
-        own, of_pixels = sums[channel, row], values[channel, y, start:]
-        for x in range(total.size):
-            given = np.float32(0)
-            for k in range(_GROUP):
-                given += weights[x + 6 + k * (_PITCH - 1)] * of_pixels[x + 6 - k]
-            own[x] += given
+            weight += weights[x + 6 + k * (_PITCH - 1)]
+            given += weights[x + 6 + k * (_PITCH - 1)] * of_pixels[x + 6 - k]
+        own[x] += given
+        total[x] += weight
 
 
 @_compiled
@@ -123,14 +124,15 @@ def _accumulate(planes, values, scale, is_absolute, sums, totals):  # type: igno
     """Add weighted values of all neighbours (not of the pixel itself) to `sums`, their weights to `totals`.
 
     Args:
-        planes: What patches are compared by, [channels, height + 26, width + 26], reflected at the border.
+        planes: What patches are compared by, [channels, height + 26, length + 26], reflected at the border.
         values: What is averaged, of the same shape.
         scale: The weight is exp(-8 * distance * scale), of the squared distance where `is_absolute`.
         is_absolute: Sum absolute, not squared differences.
-        sums: [channels, height, width], zero at the start.
-        totals: The same for the weights, [height, width].
+        sums: [channels, height + 20, length + 10], zero at the start, with a margin of 10 around; the
+            length is that of the image, 10 more, and what makes whole vectors.
+        totals: The same for the weights, which are those of every channel.
     """
-    height, width = sums.shape[1:]
+    height, length = sums.shape[1] - 2 * SEARCH, sums.shape[2] - SEARCH
     columns = np.empty(_GROUP * _PITCH, np.float32)
     weights = np.zeros(_GROUP * _PITCH, np.float32)
     for strip in range(-SEARCH, height, _STRIP):
@@ -139,36 +141,37 @@ def _accumulate(planes, values, scale, is_absolute, sums, totals):  # type: igno
             # Of the row itself, offsets 1 to 7, and 4 to 10 of which 4 to 7 are not counted again.
             for group in range(3 if down else 2):
                 across = _GROUP * group - SEARCH if down else 1 + 3 * group
-                left = min(
-                    0, -(across + 6)
-                )  # of the pixels whose own place or whose partner's is in the image
-                length = max(width, width - across) - left
+                left = min(0, -(across + 6))  # of pixels whose own place or a partner's is in the image
                 start = left + SEARCH
                 columns[:] = 0
+                if down == 0 and group:
+                    columns[: 4 * _PITCH] = _UNLIKE
                 for row in range(first - 6, last):
                     y = row + 16
                     for channel in range(planes.shape[0]):
-                        here = planes[channel, y, start : start + length + 6]
-                        there = planes[channel, y + down, start + across : start + across + length + 12]
+                        here = planes[channel, y, start : start + length + _LANES]
+                        there = planes[channel, y + down, start + across :]
                         if row <= first:
                             _add(columns, here, there, is_absolute)
                         else:
-                            old_here = planes[channel, y - 7, start : start + length + 6]
+                            old_here = planes[channel, y - 7, start : start + length + _LANES]
                             old_there = planes[channel, y - 7 + down, start + across :]
                             _renew(columns, here, there, old_here, old_there, is_absolute)
                     if row < first:
                         continue
-                    for k in range(4 if down == 0 and group else 0, _GROUP):
-                        of_k = slice(k * _PITCH, k * _PITCH + length + 6)
-                        _weigh(columns[of_k], weights[k * _PITCH : k * _PITCH + length], scale, is_absolute)
-                    if down == 0 and group:
-                        weights[: 4 * _PITCH] = 0
-                    y, x = row + BORDER, across + BORDER
-                    if row >= 0:
-                        _give_back(sums, totals, row, values, y + down, x, weights[-left:])
-                    if 0 <= row + down < height:
-                        x = BORDER - across - 6  # of the last of the seven
-                        _give_on(sums, totals, row + down, values, y, x, weights[x - BORDER - left :])
+                    for channel in range(planes.shape[0]):
+                        own = sums[channel, row + SEARCH, start : start + length]
+                        total = totals[channel, row + SEARCH, start : start + length]
+                        of_partners = values[channel, row + down + BORDER, start + across + 3 :]
+                        if channel == 0:
+                            _weigh(columns, weights, scale, is_absolute, own, total, of_partners)
+                        else:
+                            _give_back(own, total, of_partners, weights)
+                    for channel in range(planes.shape[0]):
+                        own = sums[channel, row + down + SEARCH, SEARCH:]
+                        total = totals[channel, row + down + SEARCH, SEARCH:]
+                        of_pixels = values[channel, row + BORDER, BORDER - across - 6 :]
+                        _give_on(own, total, of_pixels, weights[-across - 6 - left :])
 
 
 def non_local_means(
@@ -188,26 +191,28 @@ def non_local_means(
     """
     num_channels, height, width = planes.shape
     scale = np.float32(1 / (8 * strength * strength * num_channels * (49 * 49 if is_absolute else 49)))
-    padded_planes, padded_values = _padded(planes), _padded(values)
+    num_tiles = -(-width // _TILE)
+    step = -(-width // num_tiles)
+    length = -(-(step + SEARCH) // _LANES) * _LANES
+    beyond = num_tiles * step - width + length - step
+    padded_planes = _padded(planes, beyond)
+    padded_values = padded_planes if values is planes else _padded(values, beyond)
     averages = np.empty(planes.shape, np.float32)
-    for left in range(0, width, _TILE):
-        right = min(left + _TILE, width)
-        tile = np.s_[:, :, left : right + 2 * BORDER]
-        sums = np.zeros((num_channels, height, right - left), np.float32)
-        totals = np.zeros((height, right - left), np.float32)
-        _accumulate(
-            np.ascontiguousarray(padded_planes[tile]),
-            np.ascontiguousarray(padded_values[tile]),
-            scale,
-            is_absolute,
-            sums,
-            totals,
-        )
+    for left in range(0, width, step):
+        right = min(left + step, width)
+        tile = np.s_[:, :, left : left + length + 2 * BORDER]
+        compared = np.ascontiguousarray(padded_planes[tile])
+        averaged = compared if values is planes else np.ascontiguousarray(padded_values[tile])
+        sums, totals = np.zeros((2, num_channels, height + 2 * SEARCH, length + SEARCH), np.float32)
+        _accumulate(compared, averaged, scale, is_absolute, sums, totals)
         # The pixel itself weighs 1.
-        averages[:, :, left:right] = (sums + values[:, :, left:right]) / (totals + np.float32(1))
+        own = np.s_[:, :, left:right]
+        inside = np.s_[:, SEARCH:-SEARCH, SEARCH : SEARCH + right - left]
+        averages[own] = (sums[inside] + values[own]) / (totals[inside] + np.float32(1))
     return averages
 
 
-def _padded(planes: np.ndarray) -> np.ndarray:
-    kind = cv2.BORDER_REFLECT_101
-    return np.stack([cv2.copyMakeBorder(plane, BORDER, BORDER, BORDER, BORDER, kind) for plane in planes])
+def _padded(planes: np.ndarray, beyond: int) -> np.ndarray:
+    """With a border, and `beyond` more columns on the right."""
+    sides = BORDER, BORDER, BORDER, BORDER + beyond
+    return np.stack([cv2.copyMakeBorder(plane, *sides, cv2.BORDER_REFLECT_101) for plane in planes])
