@@ -101,7 +101,7 @@ def average_precision_quantity(
         values = resampled_precision(targets, scores, clusters, resamples)
         se = standard_error(values)
         method = f"average precision, {describe(values, kind='logit scale')['method']}"
-        reach = _reach(targets, clusters, level=level)
+        reach = precision_reach(targets, clusters, level=level)
     interval = None if not se else logit_bounds(estimate, se, z=reach)
     value = quantity(
         estimate,
@@ -117,7 +117,7 @@ def average_precision_quantity(
     return beside(value, rule="prevalence", estimate=positives / len(targets))
 
 
-def _reach(targets: np.ndarray, clusters: np.ndarray, *, level: float) -> float:
+def precision_reach(targets: np.ndarray, clusters: np.ndarray, *, level: float) -> float:
     """Standard errors of resamples that an interval reaches, more where few patients are positive."""
     positives = max(2, len(np.unique(clusters[np.asarray(targets) == 1])))
     return math.sqrt(positives / (positives - 1)) * student_quantile(level, positives)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from medcli.metrics import confusion_statistics as tables
-from medcli.metrics.bootstrap import PatientSums, Resamples
+from medcli.metrics.averages import AVERAGES, averages
+from medcli.metrics.bootstrap import Resamples
 from medcli.metrics.classification import confusion_matrix, mean_recall
 from medcli.metrics.discrimination import macro_auc
 from medcli.metrics.ece import classwise_ece, top_label_ece
@@ -24,14 +25,14 @@ from medcli.store.digests import derive_seed
 
 TOP = (2, 3, 5)
 AT_RANDOM = "calls that know nothing"
-OF_ALL = ("macro_auc", "macro_f1")
+OF_ALL = ("macro_auc", *AVERAGES)
 
 
 def over_labels(scored: Scored, settings: Settings, resamples: Resamples) -> dict[str, Any]:
     """Means over labels; each says in `classes` which labels it is over."""
     return {
         "macro_auc": _macro_auc(scored, settings),
-        "macro_f1": _macro_f1(scored, settings, resamples),
+        **averages(scored, settings, resamples),
     }
 
 
@@ -104,43 +105,6 @@ def _macro_auc(scored: Scored, settings: Settings) -> dict[str, Any]:
     clusters = len(np.unique(scored.clusters[rows]))
     value = macro_auc(components(), n=int(rows.sum()), n_clusters=clusters, level=settings.level)
     return {**value, "classes": names}
-
-
-def _macro_f1(scored: Scored, settings: Settings, resamples: Resamples) -> dict[str, Any]:
-    """Mean F1 over the classes that occur: of the most likely class, or at each label's threshold."""
-    columns, used, shares, fewest = [], [], [], scored.num_clusters
-    for column, name in enumerate(scored.classes):
-        known, is_positive = known_rows(scored, column), scored.targets[:, column] == 1
-        threshold = scored.thresholds[column]["threshold"]
-        if not is_positive.any() or (threshold is None and not scored.exclusive):
-            continue
-        is_called = scored.calls == column if scored.exclusive else scored.decided[:, column] >= threshold
-        used.append(name)
-        shares.append(float(is_positive.sum() / known.sum()))
-        fewest = min(fewest, len(np.unique(scored.clusters[is_positive])))
-        columns.append(scored.per_patient(known & is_positive & is_called))
-        columns.append(scored.per_patient(known & (is_positive != is_called)))
-    n = int((~np.isnan(scored.targets)).any(axis=1).sum())
-    if not columns:
-        reason = "no class with a positive case and a threshold"
-        none = undefined(reason, method="mean F1", n=n, n_clusters=scored.num_clusters)
-        return {**none, "classes": []}
-
-    def mean_f1(sums: np.ndarray) -> np.ndarray:
-        each = 2 * sums[:, 0::2] / (2 * sums[:, 0::2] + sums[:, 1::2])
-        known = np.isfinite(each)
-        return np.where(known, each, 0).sum(axis=1) / known.sum(axis=1)
-
-    counts = np.stack(columns, axis=1)
-    sums = PatientSums(counts, resamples, n=n, n_clusters=scored.num_clusters, fewest=fewest)
-    value = sums.quantity(
-        mean_f1, name=f"mean F1 of {len(used)} classes", settings=settings, none_reason="nothing is called"
-    )
-    if scored.exclusive:
-        rule, chance = "the most frequent class for every image", _always(max(shares)) / len(used)
-    else:
-        rule, chance = "always yes", float(np.mean([_always(share) for share in shares]))
-    return {**beside(value, rule=rule, estimate=chance), "classes": used}
 
 
 def _always(share: float) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from medcli.metrics.averages import AVERAGES
 from medcli.metrics.measures import CALLED, RANKED, TRUSTED
 from medcli.metrics.overall import OF_TABLES, TRUSTED_CLASSES
 from tests.metrics.evaluated import scored, settings, summary
@@ -104,6 +105,90 @@ def test_labels_with_gaps_agree_with_r():
     counts = np.sum([list(entry["counts"].values()) for entry in found["classes"]], axis=0)
     micro = 2 * counts[0] / (2 * counts[0] + counts[1] + counts[2])
     assert micro == pytest.approx(wanted["micro_f1_threshold_0.5"], rel=1e-9)
+    assert found["overall"]["micro_f1"]["estimate"] == pytest.approx(micro, rel=1e-9)
+    precisions = [label["average_precision"] for label in wanted["per_label"].values()]
+    defined = [value for value in precisions if value is not None]
+    assert found["overall"]["macro_average_precision"]["estimate"] == pytest.approx(
+        np.mean(defined), rel=1e-9
+    )
+
+
+def labelled(seed, *, images=1, labels=4):
+    """Labels of 120 patients with probabilities, of which the last label is rare."""
+    generator = np.random.default_rng(seed)
+    truth = (generator.random((120, labels)) < np.linspace(0.5, 0.1, labels)).astype(float)
+    scores = 1 / (1 + np.exp(-(generator.normal(size=truth.shape) + 2 * truth - 1)))
+    repeated = [np.repeat(values, images, axis=0) for values in (truth, scores, np.arange(120))]
+    return repeated[0], repeated[1], repeated[2]
+
+
+def averaged(targets, called, kind):
+    """Precision, recall and F1 as scikit-learn's classification report has them, in plain sums."""
+    hits, yes, calls = (np.sum(a, axis=0).astype(float) for a in (targets * called, targets, called))
+    if kind == "micro":
+        hits, yes, calls = hits.sum(), yes.sum(), calls.sum()
+        return hits / calls, hits / yes, 2 * hits / (yes + calls)
+    weights = yes if kind == "weighted" else None
+    return [
+        np.average(values, weights=weights) for values in (hits / calls, hits / yes, 2 * hits / (yes + calls))
+    ]
+
+
+def precision_of_ranks(targets, scores):
+    """Mean over positives of the precision at their score; no two scores are alike."""
+    order = np.argsort(-scores)
+    right = np.cumsum(targets[order])
+    return np.mean((right / np.arange(1, len(right) + 1))[targets[order] == 1])
+
+
+def test_averages_over_labels_are_those_of_plain_sums():
+    targets, scores, _ = labelled(1)
+    overall, called = summary(targets, scores)["overall"], scores >= 0.5
+    for kind in ("macro", "micro", "weighted"):
+        names = [f"{kind}_{name}" for name in ("precision", "recall", "f1")]
+        wanted, always = (averaged(targets, calls, kind) for calls in (called, np.ones_like(called)))
+        for name, value, chance in zip(names, wanted, always, strict=True):
+            assert overall[name]["estimate"] == pytest.approx(value), name
+            assert overall[name]["ci"][0] < value < overall[name]["ci"][1]
+            assert overall[name]["baseline"]["estimate"] == pytest.approx(chance), name
+    each = [precision_of_ranks(*columns) for columns in zip(targets.T, scores.T, strict=True)]
+    together = targets.T.reshape(-1), scores.T.reshape(-1)
+    for name, value in (("macro", np.mean(each)), ("micro", precision_of_ranks(*together))):
+        found = overall[f"{name}_average_precision"]
+        assert found["estimate"] == pytest.approx(value)
+        assert found["ci"][0] < value < found["ci"][1]
+        assert found["baseline"]["estimate"] == pytest.approx(targets.mean())
+    yes, no = (together[1][together[0] == kind] for kind in (1, 0))
+    assert overall["micro_auc"]["estimate"] == pytest.approx(np.mean(yes[:, None] > no))
+    assert (overall["micro_auc"]["n"], overall["micro_auc"]["n_clusters"]) == (120, 120)
+
+
+def test_averages_count_patients_and_not_images():
+    once, thrice = (
+        summary(targets, scores, clusters=owners)["overall"]
+        for targets, scores, owners in (labelled(2), labelled(2, images=3))
+    )
+    for name in set(AVERAGES) - {"micro_auc"}:
+        assert thrice[name]["estimate"] == pytest.approx(once[name]["estimate"]), name
+        assert thrice[name]["ci"] == pytest.approx(once[name]["ci"], abs=0.02), name
+
+
+def test_averages_of_classes_are_those_of_their_table(four_classes):
+    overall = four_classes[0]["overall"]
+    confusion = np.array(overall["confusion"])
+    precisions = np.diag(confusion) / confusion.sum(axis=0)
+    assert overall["macro_precision"]["estimate"] == pytest.approx(precisions.mean())
+    weighted = np.average(precisions, weights=confusion.sum(axis=1))
+    assert overall["weighted_precision"]["estimate"] == pytest.approx(weighted)
+    assert "micro_f1" not in overall
+
+
+def test_a_class_that_is_never_called_is_left_out_of_precision_and_said():
+    targets, scores, _ = labelled(3)
+    scores[:, 3] = 0.4 * scores[:, 3]
+    found = summary(targets, scores)["overall"]["macro_precision"]
+    assert found["classes"] == ["label 0", "label 1", "label 2"]
+    assert found["flags"] == ["never called, and left out (others count 0): label 3"]
 
 
 def test_a_label_by_hand():

@@ -28,7 +28,10 @@ MORE = (
     "specificity_at_sensitivity",
     "best_youden",
 )
-OF_ALL = ("macro_auc", "weighted_auc", "hand_till")
+OF_ALL = (
+    *("macro_auc", "weighted_auc", "hand_till", "micro_auc"),
+    *("macro_average_precision", "micro_average_precision"),
+)
 
 
 def _words(section: Section) -> dict[str, Any]:
