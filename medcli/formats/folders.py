@@ -64,7 +64,7 @@ def list_files(root: Path) -> Listing:
             relative = f"{folder}{entry.name}"
             if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
                 folders.append(f"{relative}/")
-            elif word := _ignored_as(entry.name):
+            elif word := ignored_as(entry.name):
                 listing.ignored[word] = listing.ignored.get(word, 0) + 1
                 if word != "hidden" and not _odd_code(root, entry):
                     listing.others.append(relative)
@@ -89,7 +89,8 @@ def _entries(root: Path, folder: str) -> list[os.DirEntry[str]]:
         ) from error
 
 
-def _ignored_as(name: str) -> str:
+def ignored_as(name: str) -> str:
+    """The suffix, or name, by which a file is no input; empty where it may be one."""
     if name.startswith("."):
         return "hidden"
     if IGNORED_NAMES.match(name):

@@ -46,19 +46,44 @@ def read_member(path: Path, member: str) -> np.ndarray:
 
 
 def decode_item(path: Path, member: str, index: int) -> SourceImage:
-    """One item of an array: [height, width], with 3 channels last, or a volume [slices, height, width]."""
+    """One item of an array: [height, width], with 3 channels last, or a volume [slices, height, width].
+
+    The array may be larger than memory: only the item is held.
+    """
     stat = path.stat()
-    array = _cached(str(path), member, stat.st_mtime_ns, stat.st_size)
-    if not 0 <= index < len(array):
-        raise reject("decode/bad-header", f"the array has {len(array)} items, not {index + 1}")
-    return _image(array[index])
+    return _image(_cached(str(path), member, stat.st_mtime_ns, stat.st_size).item(index))
+
+
+class _Items:
+    """An array that is inflated as far as the items that are asked for; nearly free in their order."""
+
+    def __init__(self, path: Path, member: str) -> None:
+        self._file = _opened(path, member)
+        self._shape, self._is_fortran, self._dtype = _read_header(self._file, whole=False)
+        self._start = self._file.tell()
+
+    def item(self, index: int) -> np.ndarray:
+        num_items, *shape = self._shape
+        if not 0 <= index < num_items:
+            raise reject("decode/bad-header", f"the array has {num_items} items, not {index + 1}")
+        if self._is_fortran:
+            raise reject("decode/unsupported-syntax", "the array is stored with its items interleaved")
+        size = math.prod(shape) * self._dtype.itemsize
+        try:
+            self._file.seek(self._start + index * size)
+            content = self._file.read(size)
+        except _FAULTS as error:
+            raise reject("decode/corrupt", "the array is damaged") from error
+        if len(content) < size:
+            raise reject("decode/truncated", "the array ends before its shape says")
+        return np.frombuffer(content, self._dtype).reshape(shape)
 
 
 @functools.lru_cache(maxsize=1)
-def _cached(path: str, member: str, changed_ns: int, size: int) -> np.ndarray:
+def _cached(path: str, member: str, changed_ns: int, size: int) -> _Items:
     """The array that this process read last; archives can only be inflated from the start."""
     del changed_ns, size  # part of the key: a file that changed is read anew
-    return read_member(Path(path), member)
+    return _Items(Path(path), member)
 
 
 def _image(array: np.ndarray) -> SourceImage:
@@ -87,8 +112,11 @@ def _opened(file: IO[bytes] | Path, member: str | None) -> IO[bytes]:
         raise reject("decode/corrupt", "the NPZ archive is damaged") from error
 
 
-def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, whether the first axis runs fastest, and type; before any of the data is inflated."""
+def _read_header(file: IO[bytes], *, whole: bool = True) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether the first axis runs fastest, and type; before any of the data is inflated.
+
+    What will be read, the `whole` array or one item, must not be too large.
+    """
     try:
         version = npy.read_magic(file)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
@@ -99,7 +127,7 @@ def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
         raise reject("decode/unsupported-syntax", "the array does not hold plain numbers")
     if not shape or min(shape) < 1:
         raise reject("decode/bad-header", f"an array of shape {shape}")
-    if math.prod(shape) * dtype.itemsize > MAX_BYTES:
+    if math.prod(shape if whole else shape[1:]) * dtype.itemsize > MAX_BYTES:
         raise reject("decode/bomb", f"an array of shape {shape} is larger than the limit")
     return shape, is_fortran, dtype
 

@@ -6,6 +6,7 @@ import codecs
 import csv
 import hashlib
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from medcli.errors import DataError, InputError, at
 from medcli.formats.inflate import GZIP, inflate
 
 MAX_TABLE_BYTES = 1 << 29
+MAX_SHARED = 1 << 14
+"""Distinct cells, of the first there are, that are kept once however often they come back."""
+
 _TAB_SUFFIXES = (".tsv", ".tab", ".tsv.gz", ".tab.gz")
 _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
@@ -47,11 +51,10 @@ def read_table(path: Path, *, delimiter: str | None = None) -> Table:
         except OSError as error:
             raise InputError((error.strerror or "cannot be read").lower()) from error
         digest = hashlib.sha256(content).hexdigest()
-        text = _decode(
-            inflate(content, wbits=GZIP, limit=MAX_TABLE_BYTES) if content[:2] == b"\x1f\x8b" else content
-        )
+        if content[:2] == b"\x1f\x8b":
+            content = inflate(content, wbits=GZIP, limit=MAX_TABLE_BYTES)
         is_tabs = path.name.lower().endswith(_TAB_SUFFIXES)
-        columns, rows = _parse(text, delimiter or ("\t" if is_tabs else ","))
+        columns, rows = _parse(_lines(content), delimiter or ("\t" if is_tabs else ","))
         return Table(columns, rows, digest)
 
 
@@ -75,32 +78,50 @@ def columns_of(table: Table) -> dict[str, list[str]]:
     return {name: [row[i] for row in table.rows] for i, name in enumerate(table.columns)}
 
 
-def _decode(content: bytes) -> str:
+def _lines(content: bytes) -> Iterator[str]:
+    """The text by line, so that it is never there twice."""
     encoding, start = next(
         ((name, len(bom)) for bom, name in _BOMS.items() if content.startswith(bom)), ("utf-8", 0)
     )
+    file = io.BytesIO(content)
+    file.seek(start)
     try:
-        text = content[start:].decode(encoding)
+        for line in io.TextIOWrapper(file, encoding=encoding, newline=""):
+            if "\0" in line:
+                raise DataError(
+                    "the table holds zero bytes: no text, or UTF-16 without its byte order mark",
+                    hint="convert it, for example: iconv -f utf-16le -t utf-8 TABLE > NEW",
+                )
+            yield line
     except UnicodeDecodeError as error:
+        place = _first_undecodable(content[start:], encoding) + start
         raise DataError(
-            f"the table is not {encoding.upper()} (byte {error.start + start})",
+            f"the table is not {encoding.upper()} (byte {place})",
             hint="convert it, for example: iconv -f latin1 -t utf-8 TABLE > NEW",
         ) from error
-    if "\0" in text:
-        raise DataError(
-            "the table holds zero bytes: no text, or UTF-16 without its byte order mark",
-            hint="convert it, for example: iconv -f utf-16le -t utf-8 TABLE > NEW",
-        )
-    return text
 
 
-def _parse(text: str, delimiter: str) -> tuple[list[str], list[list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+def _first_undecodable(content: bytes, encoding: str) -> int:
     try:
-        lines = [[cell.strip() for cell in row] for row in reader]
+        content.decode(encoding)
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(content)
+
+
+def _parse(text: Iterator[str], delimiter: str) -> tuple[list[str], list[list[str]]]:
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    shared: dict[str, str] = {}
+
+    def cell_of(raw: str) -> str:
+        cell = raw.strip()
+        return shared.setdefault(cell, cell) if len(shared) < MAX_SHARED else shared.get(cell, cell)
+
+    try:
+        stripped = ([cell_of(cell) for cell in row] for row in reader)
+        lines = [line for line in stripped if any(line)]
     except csv.Error as error:
         raise DataError(f"line {reader.line_num} of the table: {error}") from error
-    lines = [line for line in lines if any(line)]
     if not lines:
         raise DataError("the table is empty")
     columns = lines[0]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import posixpath
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +19,7 @@ from medcli.cohorts.layouts import Rows
 from medcli.config import IngestConfig, Series
 from medcli.errors import InputError, at
 from medcli.formats import npz
-from medcli.formats.folders import Listing, list_files
+from medcli.formats.folders import Listing, ignored_as, list_files
 from medcli.formats.image import read_content
 from medcli.formats.inflate import GZIP, inflate
 from medcli.formats.series import SeriesGroup, group_series, scan_slice, scan_uids
@@ -44,6 +47,7 @@ class InputFolder:
         self._progress = progress
         self.root, self.listing = _list_inputs(config.source)
         self._tables: dict[str, Table] = {}
+        self._looked_at: set[str] = set()
         self._refused: dict[str, str] = {}
 
     @property
@@ -75,15 +79,34 @@ class InputFolder:
             read_table(self._config.labels, delimiter=self._config.delimiter) if self._config.labels else None
         )
 
+    @property
+    def given_sha256(self) -> str:
+        """Digest of the table of --labels; empty without one."""
+        return self.given.sha256 if self.given else ""
+
+    def drop_tables(self) -> None:
+        """Let the rows of all tables go, which may be millions; their digests stay."""
+        self._tables = {name: replace(table, rows=[]) for name, table in self._tables.items()}
+        if self.given:
+            self.given = replace(self.given, rows=[])
+
     def labels(self) -> Rows | None:
         """The table of --labels, as layouts see it."""
         return self.given
 
     def table(self, name: str) -> Table:
         """One of `others` as a table."""
+        self._looked_at.add(name)
         if name not in self._tables:
             self._tables[name] = read_table(resolve_inside(self.root, name))
         return self._tables[name]
+
+    @property
+    def ignored(self) -> dict[str, int]:
+        """Number of files a suffix, or name, that were not looked at because of how they are called."""
+        counts = Counter(self.listing.ignored)
+        counts.subtract(ignored_as(posixpath.basename(name)) for name in self._looked_at)
+        return {name: count for name, count in sorted(counts.items()) if count > 0}
 
     @property
     def tables_read(self) -> dict[str, str]:
@@ -92,9 +115,15 @@ class InputFolder:
 
     def content(self, name: str) -> bytes:
         """All bytes of one file; of a gzipped one those inside."""
+        self._looked_at.add(name)
         with at(posixpath.basename(name)):
             content = read_content(resolve_inside(self.root, name))
             return inflate(content, wbits=GZIP) if content[:2] == b"\x1f\x8b" else content
+
+    def md5(self, name: str) -> str:
+        """MD5 of one file, of any size."""
+        with at(posixpath.basename(name)), resolve_inside(self.root, name).open("rb") as file:
+            return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
 
     def array(self, name: str, member: str) -> np.ndarray:
         """One array of an archive."""

@@ -69,8 +69,9 @@ class Records:
         if kept:
             record["kept"] = kept
         self.records.append(record)
-        source: dict[str, Any] = {**(entry.source or {"path": entry.path})}
-        self.sources[identity] = {**source, "mask": entry.mask} if entry.mask else source
+        if findings:
+            source: dict[str, Any] = {**(entry.source or {"path": entry.path})}
+            self.sources[identity] = {**source, "mask": entry.mask} if entry.mask else source
 
     def settle_doubled(self) -> None:
         """Refuse copies of DICOM objects, and all that contradict each other."""

@@ -58,27 +58,33 @@ def run(config: IngestConfig, *, progress: Progress = SILENT) -> Manifest:
     keywords = _keywords_of(config, cohort)
     work = Records(load_key(config.key_file, progress=progress), keywords)
     _refuse_odd(cohort, folder.odd)
+    num_inputs = len(cohort.entries) + len(cohort.refusals)
     for refusal in cohort.refusals:
         work.refuse(refusal)
     if config.labels_only:
-        for entry in cohort.entries:
-            work.admit(entry, None)
+        folder.drop_tables()
+        cohort.entries.reverse()
+        while cohort.entries:  # each is let go once it is a record: there may be millions
+            work.admit(cohort.entries.pop(), None)
     else:
         _read_entries(work, cohort.entries, folder=folder, config=config, progress=progress)
-    num_inputs = len(cohort.entries) + len(cohort.refusals)
     assert num_inputs == len(work.records) + len(work.rejected), "an input was lost"
     if not work.records:
         last = work.rejected[-1]["reason"]
         raise DataError(
             f"none of {num_inputs} inputs can be used ({_counts(work.rejected)}); the last one: {last}",
             where=str(config.source),
-            hint="the codes are explained in the manual page: medcli man ingest",
+            hint="--labels-only takes the tables alone"
+            if all(entry["code"] == "table/no-file" for entry in work.rejected)
+            else "the codes are explained in the manual page: medcli man ingest",
         )
     check_max_rejects(len(work.rejected), num_inputs=num_inputs, limit=config.max_rejects)
     manifest = Manifest(task=cohort.task, records=work.records, rejected=work.rejected)
     if not config.labels_only:
         manifest.sources = write_sources(place, folder.root, work.sources)
-    manifest.evidence = gather(work.records, work.facts, task=cohort.task, dropped=work.dropped)
+    manifest.evidence = gather(
+        work.records, work.facts, task=cohort.task, dropped=work.dropped, sources=work.sources
+    )
     _add_history(manifest, config, folder, layout=layout, num_skipped=cohort.num_skipped)
     _tell(progress, work, cohort, folder, num_inputs=num_inputs)
     if config.report is not None:
@@ -206,8 +212,8 @@ def _add_history(
     inputs = []
     if not config.labels_only:
         inputs.append(("files", digest_json(sorted(record["sha256"] for record in manifest.records))))
-    if folder.given is not None:
-        inputs.append(("labels", folder.given.sha256))
+    if folder.given_sha256:
+        inputs.append(("labels", folder.given_sha256))
     inputs += [("table", sha256) for sha256 in sorted(folder.tables_read.values())]
     manifest.add_history(
         "ingest",
@@ -230,9 +236,13 @@ def _tell(progress: Progress, work: Records, cohort: Cohort, folder: InputFolder
     """What a person should hear; no names of files, which may identify."""
     for note in cohort.notes:
         progress.note(note)
-    if folder.listing.ignored:
-        names = ", ".join(f"{name} {count}" for name, count in folder.listing.ignored.items())
+    if ignored := folder.ignored:
+        names = ", ".join(f"{name} {count}" for name, count in ignored.items())
         progress.note(f"not looked at, by name: {names}")
+    if cohort.task is None and any("/" in entry.path for entry in cohort.entries):
+        progress.note(
+            "nothing is labelled: --layout class-folders takes folders as classes, --labels a table"
+        )
     for name, count in sorted(work.dropped.items()):
         progress.note(f"{count} values of {name} make no sense and were left out")
     if num_marked := sum(BURNED_IN in record.get("quality", ()) for record in work.records):
@@ -242,5 +252,5 @@ def _tell(progress: Progress, work: Records, cohort: Cohort, folder: InputFolder
     if any(entry["code"] in {"table/no-file", "table/no-row"} for entry in work.rejected):
         progress.note("--unmatched skip leaves out rows without a file and files without a row")
     if not any("patient" in record or "group" in record for record in work.records):
-        hint = " (--patient COLUMN declares them)" if folder.given else ""
+        hint = " (--patient COLUMN declares them)" if folder.given_sha256 else ""
         progress.note(f"no patients are known; split will ask for them{hint}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -167,17 +168,21 @@ def _check_ids(document: dict[str, Any]) -> None:
 def manifest_bytes(manifest: Manifest, *, base: Path) -> bytes:
     """The document with one record a line and paths relative to `base`; ends with a newline."""
     start = base.absolute()
-    lines = ['{"medcli": ' + json.dumps(MANIFEST_VERSION)]
+    document = io.BytesIO()
+    document.write(f'{{"medcli": {json.dumps(MANIFEST_VERSION)}'.encode())
     for f in fields(Manifest):
         value = getattr(manifest, f.name)
         if f.name not in _WITHOUT_PATHS:
             value = map_paths(value, start, to_absolute=False)
+        document.write(f',\n "{f.name}": '.encode())
         if f.name in _SINGLE_LINE and value:
-            body = ",\n  ".join(_dumps(item) for item in value)
-            lines.append(f'"{f.name}": [\n  {body}]')
+            for number, item in enumerate(value):
+                document.write(f"{',' if number else '['}\n  {_dumps(item)}".encode())
+            document.write(b"]")
         else:
-            lines.append(f'"{f.name}": {_dumps(value)}')
-    return (",\n ".join(lines) + "}\n").encode()
+            document.write(_dumps(value).encode())
+    document.write(b"}\n")
+    return document.getvalue()
 
 
 def _dumps(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +56,9 @@ class MemoryFolder:
 
     def content(self, name: str) -> bytes:
         return self.contents[name]
+
+    def md5(self, name: str) -> str:
+        return hashlib.md5(self.contents[name]).hexdigest()
 
     def array(self, name: str, member: str) -> np.ndarray:
         return self.arrays[name, member]

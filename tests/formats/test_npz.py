@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from medcli.errors import DataError
+from medcli.formats import npz
 from medcli.formats.image import decode, scan
 from medcli.formats.npz import read_member
 from tests.formats.make import npz_bytes, ramp
@@ -61,4 +62,25 @@ def test_a_bomb_is_refused_by_its_header_before_it_is_inflated(tmp_path: Path) -
             file.write(bytes(1 << 20))
     with pytest.raises(DataError) as caught:
         decode(path)
+    assert caught.value.code == "decode/bomb"
+
+
+def test_items_of_an_array_that_is_larger_than_the_limit_are_read_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "many.npz"
+    items = np.random.default_rng(0).integers(0, 255, (9, 6, 7), dtype=np.uint8)
+    np.savez_compressed(path, train=items, bent=np.asfortranarray(items))
+    monkeypatch.setattr(npz, "MAX_BYTES", 6 * 7)
+    for index in (0, 3, 8, 2):
+        assert np.array_equal(npz.decode_item(path, "train", index).pixels, items[index])
+    with pytest.raises(DataError) as caught:
+        npz.decode_item(path, "train", 9)
+    assert caught.value.code == "decode/bad-header"
+    with pytest.raises(DataError) as caught:
+        npz.decode_item(path, "bent", 0)
+    assert caught.value.code == "decode/unsupported-syntax"
+    monkeypatch.setattr(npz, "MAX_BYTES", 6 * 7 - 1)
+    with pytest.raises(DataError) as caught:
+        npz._Items(path, "train")
     assert caught.value.code == "decode/bomb"

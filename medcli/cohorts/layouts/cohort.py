@@ -72,6 +72,9 @@ class Folder(Protocol):
     def content(self, name: str) -> bytes:
         """All bytes of one file, up to a limit."""
 
+    def md5(self, name: str) -> str:
+        """MD5 of one file, of any size."""
+
     def array(self, name: str, member: str) -> np.ndarray:
         """One array of an archive (NPZ)."""
 
@@ -85,7 +88,7 @@ class Folder(Protocol):
         """Inputs that are series, by name."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One image of the cohort, with what a table or a folder says of it; nothing is hashed yet.
 

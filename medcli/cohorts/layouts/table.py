@@ -53,6 +53,7 @@ def read(folder: Folder, config: IngestConfig) -> Cohort:
     cohort = Cohort(columns.labels.task, [], columns=table.columns)
     rows = _group_rows(table, columns, cohort)
     if config.labels_only:
+        table.rows.clear()  # they are in their groups, and there may be millions
         _admit_rows(cohort, rows, columns)
         return cohort
     masks = {
@@ -121,7 +122,7 @@ def _group_rows(table: Rows, columns: _Columns, cohort: Cohort) -> dict[str, lis
     """Distinct rows of each key, by what the used columns say; rows that cannot be used are refused."""
     width = len(table.columns)
     used = columns.used()
-    groups: dict[str, dict[tuple[str, ...], list[str]]] = {}
+    groups: dict[str, list[list[str]]] = {}
     refused: set[Refusal] = set()
     for row in table.rows:
         if len(row) < width or any(row[width:]):
@@ -130,10 +131,11 @@ def _group_rows(table: Rows, columns: _Columns, cohort: Cohort) -> dict[str, lis
         elif not row[columns.key]:
             refused.add(Refusal("\0".join(row), "table/no-key", "the row has no key"))
         else:
-            said = tuple(row[column] for column in used[1:])
-            groups.setdefault(normalize_key(row[columns.key]), {}).setdefault(said, row)
+            group = groups.setdefault(normalize_key(row[columns.key]), [])
+            if not any(all(row[column] == other[column] for column in used[1:]) for other in group):
+                group.append(row)
     cohort.refusals.extend(refused)
-    return {key: list(distinct.values()) for key, distinct in groups.items()}
+    return groups
 
 
 def _admit(
@@ -165,10 +167,12 @@ def _admit(
 
 def _admit_rows(cohort: Cohort, rows: dict[str, list[list[str]]], columns: _Columns) -> None:
     """Every row, without looking for its file."""
-    for key, group in rows.items():
+    while rows:  # a large table is not there twice
+        key, group = rows.popitem()
         mask = normalize_key(group[0][columns.mask]) if columns.mask is not None else ""
         _admit(cohort, key, group, columns=columns, files=frozenset({mask}))
     cohort.entries.sort(key=lambda entry: entry.path)
+    cohort.refusals.sort(key=lambda refusal: (refusal.name, refusal.code))
 
 
 def _settle_unmatched(

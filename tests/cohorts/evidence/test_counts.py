@@ -80,14 +80,28 @@ def test_evidence_is_the_same_in_any_order_and_stays_small() -> None:
     records = [record(k, site=f"s{k % 100}", pixels_sha256=str(k // 2), sha256=str(k)) for k in range(5000)]
     described = {r["id"]: facts(9, flags=["tiny"]) for r in records}
     task = {"type": "binary", "classes": ["a"]}
-    found = gather(records, described, task=task, dropped={})
-    turned = gather(records[::-1], dict(reversed(described.items())), task=task, dropped={})
+    found = gather(records, described, task=task, dropped={}, sources={})
+    turned = gather(records[::-1], dict(reversed(described.items())), task=task, dropped={}, sources={})
     assert json.dumps(found) == json.dumps(turned)
     assert len(json.dumps(found)) < 200_000
     assert found["same_pixels"]["sets"] == 2500
 
 
 def test_without_pixels_there_is_less_to_say() -> None:
-    found = gather([record(1)], {}, task=None, dropped={})
+    found = gather([record(1)], {}, task=None, dropped={}, sources={})
     assert found["described"] == 0
     assert "near_duplicates" not in found
+
+
+def test_findings_of_one_scan_are_no_doubles_of_each_other() -> None:
+    box = {"class": "malignant", "box": [1, 2, 3, 4], "slices": [0, 1]}
+    nodules = [
+        {**record(i), "sha256": "a" * 64, "pixels_sha256": "b" * 64, "boxes": [box]} for i in (1, 2, 3)
+    ]
+    for nodule, label in zip(nodules, (1, 0, 0), strict=True):
+        nodule["labels"] = {"malignant": label}
+    scans = (["1.dcm"], ["1.dcm"], ["copy.dcm"])
+    sources = {nodule["id"]: {"series": scan} for nodule, scan in zip(nodules, scans, strict=True)}
+    found = gather(nodules, {}, task=None, dropped={}, sources=sources)
+    assert found["same_bytes"]["listed"][0]["ids"] == sorted([nodules[0]["id"], nodules[2]["id"]])
+    assert found["images"] == 3
