@@ -44,6 +44,12 @@ def lesions(draw: st.DrawFn) -> Picture:
     return Picture(pixels, is_volume=True, spacing_mm=spacing, affine=affine, mask=mask, boxes=(box,))
 
 
+def is_whole(made: Prepared) -> bool:
+    """Whether the fit cut nothing of the lesion away."""
+    edges = [edge for box in made.boxes for edge in box["box"]]
+    return bool(edges) and min(edges) > 0 and max(edges) < len(made.mask)
+
+
 def check_together(made: Prepared) -> None:
     bright, marked = made.pixels[..., 0] > 120, made.mask == 2
     assert len(made.boxes) == 1
@@ -71,7 +77,9 @@ def test_a_lesion_stays_under_its_mask_and_its_box(
     made = prepare(picture, recipe)
     assert made
     # The outermost slices are blends with the dark ones next to them.
-    check_together(made[len(made) // 2])
+    middle = made[len(made) // 2]
+    if fit not in {Fit.crop, Fit.centre} or is_whole(middle):
+        check_together(middle)
     if fit is Fit.pad and crop is Crop.none:
         volume = orient(as_volume(picture), plane)
         volume = resample(volume, spacing, is_volume=True) if spacing else volume
