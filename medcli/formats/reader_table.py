@@ -13,7 +13,6 @@ Several files are joined by key; a blank is an image that a reader did not read.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,6 +25,7 @@ READER, LABEL, VALUE = "reader", "label", "value"
 _BLANKS = frozenset({"", "nan", "na", "n/a", "none", "null"})
 _WORDS = {"true": 1.0, "false": 0.0}
 _SHOWN = 6
+_TOO_LARGE = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -276,7 +276,8 @@ def _number(cell: str) -> float | None:
         value = float(cell) if word is None else word
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    # Beyond float32 squares overflow.
+    return value if abs(value) < _TOO_LARGE else None
 
 
 def _is_blank(cell: str) -> bool:

@@ -23,15 +23,18 @@ from medcli.quantity import Quantity
 
 KINDS = ("binary", "nominal", "ordinal", "continuous")
 MAX_GRADES = 11
+# Whole numbers further from 0 are measurements, however close to each other.
+MAX_GRADE = 1000
 _SCALES = {"binary": "nominal", "nominal": "nominal", "ordinal": "ordinal", "continuous": "interval"}
 
 
 def kind_of_ratings(values: np.ndarray) -> str:
-    """`binary` for 1 and 0, `ordinal` for at most 11 whole grades in a row, else `continuous`."""
+    """`binary` for 1 and 0, `ordinal` for at most 11 whole grades in a row up to 1000, else `continuous`."""
     known = np.unique(values[~np.isnan(values)])
     if np.isin(known, (0.0, 1.0)).all():
         return "binary"
     is_graded = (known == np.round(known)).all() and known[-1] - known[0] < MAX_GRADES
+    is_graded &= np.abs(known).max() <= MAX_GRADE
     return "ordinal" if is_graded else "continuous"
 
 

@@ -80,6 +80,7 @@ def test_other_columns_are_left_out_when_labels_are_known():
         (("id,reader,value\nx,A,1\ny,A,1\nx,A,1",), DataError, "rows 1 and 3: reader 'A' says two things"),
         (("id,reader,Edema\nx,A,1", "id,reader,Edema\nx,A,1"), DataError, "row 1: reader 'A' reads this"),
         (("id,Edema\nx,1\ny,maybe",), DataError, "row 2: what 'A' says under 'Edema' is no number"),
+        (("id,Edema\nx,1\ny,-1e308",), DataError, "row 2: what 'A' says under 'Edema' is no number"),
         (("id,Edema\nx,1\ny,inf",), DataError, "row 2: what 'A' says under 'Edema' is no number"),
         (("id,Edema\nx,1\n,0",), DataError, "row 2 has nothing in column 'id'"),
         (("id,reader,value\nx,A,1\ny,,0",), DataError, "row 2 has nothing in column 'reader'"),

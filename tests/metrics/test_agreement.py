@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medcli.errors import DataError
+from medcli.metrics.agreement import kind_of_ratings
 from medcli.metrics.chance_corrected import (
     brennan_prediger,
     conger_kappa,
@@ -256,3 +257,11 @@ def test_icc_leaves_out_gaps_and_says_so_and_is_null_without_variation():
         assert same["reason"]
     with pytest.raises(DataError, match="ICC"):
         icc(SHROUT, SUBJECTS, form="ICC(4,1)", level=0.95, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [([0, 1, 1], "binary"), ([3, 5, 4], "ordinal"), ([0.5, 1], "continuous"), ([1e18, 1e18], "continuous")],
+)
+def test_whole_numbers_near_zero_are_grades_and_large_ones_measurements(values, kind):
+    assert kind_of_ratings(np.array([values, values], dtype=float)) == kind
