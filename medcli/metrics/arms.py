@@ -9,6 +9,7 @@ import numpy as np
 
 from medcli.metrics.discrimination import auc_quantity
 from medcli.metrics.obuchowski_rockette import Design, compare_modalities, mean_of_readers
+from medcli.metrics.one_shot import one_shot
 from medcli.metrics.reader_covariances import auc_covariances, share_covariances
 from medcli.metrics.reader_summary import reader_rates
 
@@ -41,7 +42,7 @@ def compare_arms(
         `each`, an entry for every arm and reader, left out or not, with their own rates or area. `figures`,
         by name: `readers` [arms][readers], `means`, and with two arms or more `test` and `differences`, for
         readers and cases like these and, under `these_readers` and `these_cases`, for these readers or these
-        cases alone.
+        cases alone. With unbiased covariances of areas, `one_shot` stands beside each.
     """
     usable = _is_usable(truth, ratings, clusters)
     names = [name for name, kept in zip(readers, usable, strict=True) if kept]
@@ -71,7 +72,19 @@ def compare_arms(
     for figure, (figures, covariances) in found.items():
         design = Design(figures.reshape(shape), covariances.reshape(shape * 2), **counts)
         result["figures"][figure] = _analysis(design, arms, level=level)
+    if covariance == "unbiased" and shape[1] > 1:
+        figure = "balanced_accuracy" if are_calls else "auc"
+        _add_one_shots(result["figures"][figure], truth, rows.reshape(*shape, -1), level=level)
     return {**result, "reason": None}
+
+
+def _add_one_shots(analysis: dict[str, Any], truth: np.ndarray, ratings: np.ndarray, *, level: float) -> None:
+    """The same means and differences with Gallas' own degrees of freedom, as his program prints them."""
+    for item, own in zip(analysis["means"], ratings, strict=True):
+        item["one_shot"] = one_shot(truth, own, level=level)
+    for item in analysis.get("differences", []):
+        first, second = item["difference"]["pair"]
+        item["one_shot"] = one_shot(truth, ratings[first], ratings[second], level=level)
 
 
 def _alone(

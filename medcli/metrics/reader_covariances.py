@@ -76,6 +76,13 @@ def share_covariances(successes: np.ndarray, clusters: np.ndarray) -> tuple[np.n
     return sums.sum(axis=1) / sizes.sum(axis=1), jackknife_covariance(left_out)
 
 
+def pair_wins(targets: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Whether each row puts a positive above a negative, ties one half: [rows, positives, negatives]."""
+    is_positive = np.asarray(targets) == 1
+    gaps = scores[:, is_positive][:, :, None] - scores[:, ~is_positive][:, None, :]
+    return np.asarray((gaps > 0) + (gaps == 0) / 2)
+
+
 def jackknife_covariance(left_out: np.ndarray) -> np.ndarray:
     """Covariance matrix from figures [rows, patients] that each leave out one patient."""
     count = left_out.shape[1]
@@ -128,13 +135,10 @@ def _within(is_positive: np.ndarray, scores: np.ndarray, codes: np.ndarray) -> n
 
 def _unbiased(targets: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Product of two AUCs less the mean product over pairs that share no case."""
-    is_positive = np.asarray(targets) == 1
-    above, below = scores[:, is_positive], scores[:, ~is_positive]
-    positives, negatives = above.shape[1], below.shape[1]
+    wins = pair_wins(targets, scores)
+    positives, negatives = wins.shape[1:]
     if min(positives, negatives) < 2:
         raise DataError("covariances of AUCs need two patients of each kind")
-    gaps = above[:, :, None] - below[:, None, :]
-    wins = (gaps > 0) + (gaps == 0) / 2
     flat, by_positive, by_negative = wins.reshape(len(wins), -1), wins.sum(axis=2), wins.sum(axis=1)
     total = flat.sum(axis=1)
     apart = np.outer(total, total) - by_positive @ by_positive.T - by_negative @ by_negative.T + flat @ flat.T

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+
 import numpy as np
 import pytest
-from scipy.special import ndtr
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import ndtr, stdtr, stdtrit
 
 from medcli.errors import DataError
 from medcli.metrics.obuchowski_rockette import (
@@ -13,6 +18,7 @@ from medcli.metrics.obuchowski_rockette import (
     mean_of_readers,
     model_against_readers,
 )
+from medcli.metrics.one_shot import one_shot, one_shot_variances
 from medcli.metrics.reader_covariances import METHODS, auc_covariances, share_covariances
 from medcli.metrics.reader_figures import Sitting, area_differences
 from tests.metrics.oracles import codes, expected, numbers, table
@@ -189,6 +195,58 @@ def test_variances_of_unbiased_covariances_are_the_u_statistics_of_imrmc(case):
             assert shared == pytest.approx(row["covAUC"], rel=1e-8)
         p = 2 * ndtr(-abs(gain) / np.sqrt(variance))
         assert p == pytest.approx(row["pValueNormal"], rel=1e-8, abs=1e-14)
+
+
+@each_case
+def test_one_shot_analyses_are_those_of_imrmc(case):
+    truth, readings = study(case)
+    arms, variances = sorted(set(table(case)["arm"])), {}
+    for row in expected(case)["iMRMC"]["ustat"]:
+        first, second = (arms.index(row[f"modalityID.{k}"]) for k in (1, 2))
+        end = "" if first == second else ".diff"
+        found = one_shot(truth, readings[first], None if first == second else readings[second], level=0.95)
+        assert found["df"] == pytest.approx(row[f"dfBDG{end}"], rel=1e-8)
+        # iMRMC takes the whole part of the degrees of freedom to its table of t.
+        whole, gain = math.floor(found["df"]), found["estimate"] - (0.5 if first == second else 0)
+        half = stdtrit(whole, 0.975) * found["se"]
+        edges = [found["estimate"] - half, found["estimate"] + half]
+        assert edges == pytest.approx([row["botCIBDG"], row["topCIBDG"]], rel=1e-8)
+        p = 2 * stdtr(whole, -abs(gain) / found["se"])
+        assert p == pytest.approx(row["pValueBDG"], rel=1e-6, abs=1e-14)
+        assert found["ci"] == pytest.approx(edges, abs=1e-3)
+        assert found["test"]["statistic"] == pytest.approx(gain / found["se"], rel=1e-9)
+        variances[first, second] = found["biased_variance"]
+        if first == second:
+            assert found["se"] ** 2 == pytest.approx(row["covAUC"], rel=1e-8)
+            assert found["biased_variance"] == pytest.approx(row["covAUC.biased"], rel=1e-8)
+        else:
+            assert found["se"] ** 2 == pytest.approx(row["varAUC1minusAUC2"], rel=1e-8)
+            assert found["biased_variance"] == pytest.approx(row["varAUC1minusAUC2.biased"], rel=1e-8)
+            shared = (variances[0, 0] + variances[1, 1] - variances[0, 1]) / 2
+            assert shared == pytest.approx(row["covAUC.biased"], rel=1e-8)
+
+
+def test_one_shot_of_readers_who_agree_in_both_arms_has_no_interval():
+    truth, readings = study("15_mrmc_synthetic")
+    none = one_shot(truth, readings[0], readings[0], level=0.95)
+    assert (none["estimate"], none["se"], none["ci"], none["test"]["p"]) == (0, None, None, None)
+    assert none["reason"]
+
+
+@given(st.integers(0, 10**6))
+def test_one_shot_variances_are_sums_over_what_two_observations_share(seed):
+    wins = np.random.default_rng(seed).integers(0, 3, (2, 3, 3)) / 2
+    places = list(np.ndindex(wins.shape))
+    kinds = {}
+    for one, other in itertools.product(places, repeat=2):
+        kinds.setdefault(tuple(a == b for a, b in zip(one, other, strict=True)), []).append(
+            wins[one] * wins[other]
+        )
+    apart = np.mean(kinds[False, False, False])
+    # The mean of all products is the square of the mean; what shares nothing estimates its expectation.
+    unbiased, biased = one_shot_variances(wins)
+    assert unbiased == pytest.approx(wins.mean() ** 2 - apart, abs=1e-12)
+    assert biased >= -1e-12
 
 
 def compared(found, cases):

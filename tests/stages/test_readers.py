@@ -77,6 +77,13 @@ def test_arms_are_compared_as_mrmcaov_does(case, figure, column, name, tmp_path)
     assert item["difference"]["test"]["p"] == pytest.approx(theirs["p-value"], rel=1e-8)
     assert item["name"].replace(" less ", " - ") == theirs["Comparison"]
     assert found["test"]["statistic"] == pytest.approx(wanted["test_equality"][0]["F"], rel=1e-8)
+    assert ("one_shot" in item) == (name == "RRRC_unbiased")
+    if name == "RRRC_unbiased":
+        *alone, both = expected(case)["iMRMC"]["ustat"]
+        assert item["one_shot"]["df"] == pytest.approx(both["dfBDG.diff"], rel=1e-8)
+        assert [mean["one_shot"]["df"] for mean in found["means"]] == pytest.approx(
+            [row["dfBDG"] for row in alone], rel=1e-8
+        )
     if name == "RRRC_jackknife":
         check(item["these_readers"], expected(case)["MRMCaov"]["fixed_readers_jackknife"]["test_diffs"][0])
         check(item["these_cases"], expected(case)["MRMCaov"]["fixed_cases"]["test_diffs"][0])
