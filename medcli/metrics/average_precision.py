@@ -114,6 +114,8 @@ def average_precision_quantity(
         flags=[f"few positives ({positives})"] if positives < 30 else [],
         reason=None if interval else "no interval: the average precision is 1, or does not vary",
     )
+    if used < len(targets):
+        value["resamples"] = resamples.count
     return beside(value, rule="prevalence", estimate=positives / len(targets))
 
 

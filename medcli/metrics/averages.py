@@ -188,17 +188,18 @@ def _macro_precision_of_ranks(scored: Scored, settings: Settings, resamples: Res
 def _by_resamples(
     estimate: float, drawn: np.ndarray, reach: float, *, name: str, level: float, **facts: Any
 ) -> Quantity:
-    se = standard_error(drawn)
+    se, told = standard_error(drawn), describe(drawn, kind="logit scale")
     interval = None if not se else logit_bounds(estimate, se, z=reach)
-    return quantity(
+    value = quantity(
         estimate,
         ci=interval,
         level=level,
         se=se,
-        method=f"{name}, {describe(drawn, kind='logit scale')['method']}",
+        method=f"{name}, {told['method']}",
         reason=None if interval else "no interval: the average precision is 1, or does not vary",
         **facts,
     )
+    return {**value, "resamples": told["resamples"], "defined": told["defined"]}
 
 
 def _micro_of_ranks(scored: Scored, settings: Settings, resamples: Resamples) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from medcli.errors import UsageError
 from medcli.metrics.measures import AT_PREVALENCE, CALLED, RANKED, TRUSTED
+from medcli.metrics.monte_carlo import advice, is_bound_unsettled
 from medcli.metrics.overall import OF_ALL, OF_TABLES, RANKED_CLASSES, TRUSTED_CLASSES
 
 ALIASES = {
@@ -96,7 +97,8 @@ def check_gates(gates: Sequence[Gate], section: dict[str, Any]) -> list[dict[str
         section: `classes` and `overall` of an evaluation.
 
     Returns:
-        `gate`, `measure`, `class` (or None), `value`, `is_met` and `reason` (why there is no value).
+        `gate`, `measure`, `class` (or None), `value`, `is_met`, `reason` (why there is no value)
+        and `unsettled` (what to do where a value from resamples is too near its limit, or None).
     """
     return [_outcome(gate, name, value) for gate in gates for name, value in _quantities(gate, section)]
 
@@ -110,6 +112,15 @@ def failures(outcomes: Sequence[dict[str, Any]]) -> list[str]:
             of = "" if item["class"] is None else f"{item['class']}: "
             lines.append(f"{item['gate']} is not met: {of}{state}")
     return lines
+
+
+def unsettled(outcomes: Sequence[dict[str, Any]]) -> list[str]:
+    """One line for each gate that other resamples may decide otherwise."""
+    return [
+        f"{item['gate']}{'' if item['class'] is None else ' (' + item['class'] + ')'}: {item['unsettled']}"
+        for item in outcomes
+        if item["unsettled"]
+    ]
 
 
 def _quantities(gate: Gate, section: dict[str, Any]) -> Iterator[tuple[str | None, Any]]:
@@ -128,12 +139,13 @@ def _outcome(gate: Gate, name: str | None, value: Any) -> dict[str, Any]:
     """Of a measure before and after calibration, the latter counts where there is one."""
     if isinstance(value, dict) and "before" in value:
         value = value["after"] or value["before"]
-    number, reason = None, "it is not measured here"
+    number, reason, is_unsettled = None, "it is not measured here", False
     if value is not None:
         position = ENDS[gate.end]
         number, reason = value["estimate"], value["reason"]
         if position is not None and number is not None:
             number = None if value["ci"] is None else value["ci"][position]
+            is_unsettled = number is not None and is_bound_unsettled(value, number, gate.limit)
     return {
         "gate": gate.text,
         "measure": gate.measure,
@@ -141,4 +153,5 @@ def _outcome(gate: Gate, name: str | None, value: Any) -> dict[str, Any]:
         "value": number,
         "is_met": number is not None and bool(OPERATORS[gate.compare](number, gate.limit)),
         "reason": reason if number is None else None,
+        "unsettled": advice(value["resamples"]) if is_unsettled else None,
     }

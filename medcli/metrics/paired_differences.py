@@ -72,7 +72,8 @@ def resampled_difference(
     )
     p = 1.0 if interval is None and estimate == 0 else bootstrap_p(values)
     test = hypothesis_test("bootstrap over patients, no difference", statistic=None, p=p)
-    return with_test({**value, "values": list(own), "defined": told["defined"]}, test)
+    counts = {name: told[name] for name in ("resamples", "defined")}
+    return with_test({**value, "values": list(own), **counts}, test)
 
 
 def rank_metric(kernel: Callable[..., np.ndarray], *arguments: np.ndarray) -> Metric:

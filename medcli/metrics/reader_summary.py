@@ -181,7 +181,8 @@ def _matched(found: Differences, place: int, sitting: Sitting, *, figure: str, l
         reason=None if interval else "resamples of patients do not vary",
     )
     test = hypothesis_test("bootstrap over patients, no difference", statistic=None, p=bootstrap_p(drawn))
-    return {**with_test(value, test), "values": [float(found.model[place]), float(found.readers[place])]}
+    values = [float(found.model[place]), float(found.readers[place])]
+    return {**with_test(value, test), "values": values, "resamples": len(drawn)}
 
 
 def _mean(found: Differences, *, n: int, n_clusters: int, level: float) -> Quantity:
@@ -213,8 +214,16 @@ def _difference(
     if is_narrower:
         flag = "these readers differ little: the verdict takes the wider interval, of these readers"
         value["flags"] = [*value["flags"], flag]
+    if found.drawn is not None:
+        value, fixed = ({**one, "resamples": len(found.drawn)} for one in (value, fixed))
     judged = judge(fixed if is_narrower else value, margin=margin)
     return {**value, "values": values, "these_readers": fixed, "judged": judged}
+
+
+def judged_by(value: Quantity) -> Quantity:
+    """The difference that a verdict was made by: the one with the wider interval."""
+    fixed: Quantity = value["these_readers"]
+    return fixed if _width(value) < _width(fixed) else value
 
 
 def _width(value: Quantity) -> float:

@@ -63,7 +63,8 @@ def compare_groups(
         codes: Group of each image as an index of `names`.
         names: Of the groups.
         listed: Groups that are shown and not compared, with the reason.
-        settings: Of the evaluation; patients are permuted as often as resampled, at most 1000 times.
+        settings: Of the evaluation; patients are permuted half as often as resampled, or more: up to 1000
+            times as often as resampled.
 
     Returns:
         `groups` (`group`, `n`, `n_clusters`), `n_shared` (patients in several of the compared groups),
@@ -89,6 +90,11 @@ def compare_groups(
         if scored.exclusive
         else None,
     }
+
+
+def num_permutations(settings: Settings) -> int:
+    """How often patients are permuted."""
+    return max(min(PERMUTATIONS, settings.resamples), settings.resamples // 2)
 
 
 def _one_class(
@@ -290,7 +296,7 @@ def _worst(
         _called(scored, column, rows),
         scored.clusters[rows],
         seed=derive_seed(seed, "permutation"),
-        permutations=min(PERMUTATIONS, settings.resamples),
+        permutations=num_permutations(settings),
     )
     worst: dict[str, Any] = {}
     for name in PERMUTED:

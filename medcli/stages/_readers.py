@@ -15,9 +15,10 @@ from medcli.formats.reader_table import Readings
 from medcli.metrics.agreement import agreement, kind_of_ratings
 from medcli.metrics.bootstrap import Resamples
 from medcli.metrics.consensus import leave_one_out_references, majority
+from medcli.metrics.monte_carlo import advice, is_p_unsettled, unsettled_verdicts
 from medcli.metrics.noninferiority import after_holm
 from medcli.metrics.reader_figures import Sitting
-from medcli.metrics.reader_summary import compare_with_readers
+from medcli.metrics.reader_summary import compare_with_readers, judged_by
 from medcli.metrics.scored import Scored
 from medcli.stages._key import load_key
 from medcli.stages._reader_tables import load_readings
@@ -93,7 +94,7 @@ def readers_section(
         for column in range(len(scored.classes))
         if not np.isnan(seats.values[:, :, column]).all()
     ]
-    _hold(classes, level=config.level)
+    doubts = _hold(classes, margin=config.margin, level=config.level)
     section: dict[str, Any] = {
         "readers": seats.readers,
         "panel": [seats.readers[row] for row in panel],
@@ -104,7 +105,7 @@ def readers_section(
         "n_uncertain": seats.uncertain,
         "n_readings": int(np.sum(~np.isnan(seats.values))),
         "n_missing": int(np.sum(np.isnan(seats.values))),
-        "flags": _flags(seats, scored, panel=panel),
+        "flags": [*_flags(seats, scored, panel=panel), *doubts],
         "classes": classes,
     }
     if seats.categories is not None and len(seats.readers) > 1:
@@ -306,13 +307,31 @@ def _references(
     return targets, ties
 
 
-def _hold(classes: list[dict[str, Any]], *, level: float) -> None:
-    """Put beside each verdict what is left of it when all labels are tested: `holm`."""
+def _hold(classes: list[dict[str, Any]], *, margin: float | None, level: float) -> list[str]:
+    """Put beside each verdict what is left of it when all labels are tested: `holm`.
+
+    Returns:
+        A line for each verdict, and each p-value of a reader, that the resamples do not settle.
+    """
+    lines = []
     for figure in dict.fromkeys(name for entry in classes for name in entry["against_mean"]):
-        items = [entry["against_mean"][figure] for entry in classes if figure in entry["against_mean"]]
+        entries = [entry for entry in classes if figure in entry["against_mean"]]
+        items = [entry["against_mean"][figure] for entry in entries]
         adjusted = after_holm([item["judged"] for item in items], level=level)
-        for item, held in zip(items, adjusted, strict=True):
+        unsure = unsettled_verdicts([judged_by(item) for item in items], margin=margin, level=level)
+        for entry, item, held, is_unsure in zip(entries, items, adjusted, unsure, strict=True):
             item["holm"] = held
+            if is_unsure:
+                told = advice(judged_by(item).get("resamples") or max(i.get("resamples", 0) for i in items))
+                item["flags"] = [*item["flags"], f"verdict {told}"]
+                lines.append(f"{entry['class']}: verdict on {figure.replace('_', ' ')} {told}")
+    for entry in classes:
+        for reader in entry["readers"]:
+            for value in reader["differences"].values():
+                count = value.get("resamples", 0)
+                if count and is_p_unsettled(value["test"], count, level=level):
+                    value["flags"] = [*value["flags"], f"p {advice(count)}"]
+    return lines
 
 
 def _flags(seats: _Seats, scored: Scored, *, panel: list[int]) -> list[str]:

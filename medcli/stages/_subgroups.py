@@ -10,10 +10,11 @@ import numpy as np
 
 from medcli.cohorts.subgroups import assign_groups, parse_subgroups
 from medcli.metrics.heterogeneity import FEWEST
+from medcli.metrics.monte_carlo import advice, is_p_unsettled
 from medcli.metrics.patients import patient_codes
 from medcli.metrics.scored import Scored
 from medcli.metrics.settings import Settings
-from medcli.metrics.subgroups import FAMILY, PERMUTATIONS, adjust_for_all, compare_groups
+from medcli.metrics.subgroups import FAMILY, adjust_for_all, compare_groups, num_permutations
 from medcli.stages._scoring import scored_records
 from medcli.store.digests import derive_seed
 from medcli.store.predictions import Predictions
@@ -53,7 +54,7 @@ def subgroup_section(
     return {
         "family": FAMILY,
         "fewest": FEWEST,
-        "permutations": min(PERMUTATIONS, settings.resamples),
+        "permutations": num_permutations(settings),
         "fields": fields,
     }
 
@@ -77,7 +78,22 @@ def group_flags(section: dict[str, Any], *, level: float) -> list[str]:
                     _said(values[name], name) for name in sorted(pair, key=lambda n: values[n]["estimate"])
                 ]
                 lines.append(_line("most likely class", "accuracy", field["field"], ends))
-    return lines
+    return lines + _unsettled(section, level=level)
+
+
+def _unsettled(section: dict[str, Any], *, level: float) -> list[str]:
+    """A line that names the largest gaps whose p-values more permutations may put on the other side."""
+    unsure = [
+        f"{entry['class']}, {name.replace('_', ' ')} by {field['field']}"
+        for field in section["fields"]
+        for entry in field["classes"]
+        for name, found in entry["worst"].items()
+        if is_p_unsettled(found["test"], section["permutations"], level=level, sides=1)
+    ]
+    if not unsure:
+        return []
+    more = advice(section["permutations"], of="permutations")
+    return [f"whether largest gaps are beyond chance is {more} ({'; '.join(unsure)})"]
 
 
 def _is_beyond_chance(test: dict[str, Any], *, level: float) -> bool:

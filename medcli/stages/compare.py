@@ -18,6 +18,7 @@ from medcli.metrics.call_differences import Calls, compare_calls
 from medcli.metrics.curves import roc_points
 from medcli.metrics.heterogeneity import cochran_q
 from medcli.metrics.model_differences import MEASURES, Setting, compare_label, compare_macro
+from medcli.metrics.monte_carlo import advice, is_p_unsettled, unsettled_verdicts
 from medcli.metrics.multiplicity import holm
 from medcli.metrics.noninferiority import after_holm, judge
 from medcli.progress import SILENT, Progress
@@ -97,7 +98,7 @@ def _document(config: CompareConfig, entrants: list[Entrant], lineup: Lineup, *,
         "labels": labels,
         "overall": {"pairs": _overall(lineup, setting)},
         "shift": describe_shift(lineup, resamples=setting.resamples, level=config.level),
-        "flags": [*lineup.flags, *_warnings(config, entrants, lineup)],
+        "flags": [*lineup.flags, *_warnings(config, entrants, lineup), *_unsettled(labels)],
         "history": [_history(config, entrants)],
     }
 
@@ -140,13 +141,13 @@ def _overall(lineup: Lineup, setting: Setting) -> list[dict[str, Any]]:
     """Differences over all labels; where classes exclude each other also those of the calls."""
     pairs = _macro(lineup, setting)
     if not lineup.scored[0].exclusive:
-        _correct_tests(pairs)
+        _correct_tests(pairs, level=setting.level)
         return pairs
     calls = [Calls(scored.labels, scored.calls, scored.clusters) for scored in lineup.scored]
     found = compare_calls(calls, setting, num_classes=len(lineup.classes))
     for pair, own in zip(pairs, found, strict=True):
         pair["measures"] |= own["measures"]
-    _correct_tests(pairs)
+    _correct_tests(pairs, level=setting.level)
     return pairs
 
 
@@ -184,29 +185,48 @@ def _model(entrant: Entrant, lineup: Lineup, number: int) -> dict[str, Any]:
 
 def _judge(pairs: list[dict[str, Any]], config: CompareConfig) -> None:
     """Correct the tests of each measure for labels and pairs, and say what the one that decides shows."""
-    _correct_tests(pairs)
+    _correct_tests(pairs, level=config.level)
     _, higher_is_better = MEASURES[config.measure]
     for pair in pairs:
         pair["judgement"] = judge(
             pair["measures"][config.measure], margin=config.margin, higher_is_better=higher_is_better
         )
     corrected = after_holm([pair["judgement"] for pair in pairs], level=config.level)
-    for pair, found in zip(pairs, corrected, strict=True):
+    unsure = unsettled_verdicts(
+        [pair["measures"][config.measure] for pair in pairs],
+        margin=config.margin,
+        level=config.level,
+        higher_is_better=higher_is_better,
+    )
+    for pair, found, is_unsure in zip(pairs, corrected, unsure, strict=True):
         pair["judgement"] |= {
+            "unsettled": advice(config.resamples) if is_unsure else None,
             "verdict": found["verdict"],
             "after_holm": found["claims"],
             "p_holm": found["p"],
         }
 
 
-def _correct_tests(pairs: list[dict[str, Any]]) -> None:
+def _unsettled(labels: list[dict[str, Any]]) -> Iterator[str]:
+    """A line for each verdict that hangs on the resamples drawn."""
+    for label in labels:
+        for pair in label["pairs"]:
+            if pair["judgement"]["unsettled"]:
+                yield f"{label['class']}, {pair['name']}: verdict {pair['judgement']['unsettled']}"
+
+
+def _correct_tests(pairs: list[dict[str, Any]], *, level: float) -> None:
     """Give every test its p-value after Holm's correction over all of its measure."""
     for name in pairs[0]["measures"]:
         tests = [pair["measures"][name].get("test") for pair in pairs]
         adjusted = holm([test["p"] if test else None for test in tests])
         for pair, test, p in zip(pairs, tests, adjusted, strict=True):
             if test:
-                pair["measures"][name]["test"] = {**test, "p_holm": p}
+                value = pair["measures"][name]
+                value["test"] = {**test, "p_holm": p}
+                count = value.get("resamples", 0)
+                if count and is_p_unsettled(value["test"], count, level=level):
+                    value["flags"] = [*value["flags"], f"p {advice(count)}"]
 
 
 def _by(config: CompareConfig, lineup: Lineup) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from medcli.config import EvaluateConfig, LabelPolicy
 from medcli.errors import at
 from medcli.metrics.curves import class_curves
-from medcli.metrics.gates import check_gates, check_labels, parse_gate
+from medcli.metrics.gates import check_gates, check_labels, parse_gate, unsettled
 from medcli.metrics.optimism import optimism
 from medcli.metrics.patients import patient_codes
 from medcli.metrics.scored import Scored
@@ -82,7 +82,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
             section["subgroups"] = groups
             section["flags"] += group_flags(groups, level=config.level)
         section |= {"readers": readers} if readers else {}
-        section["flags"] += readers.get("flags", ())
+        section["flags"] += [*readers.get("flags", ()), *unsettled(section.get("requirements", ()))]
         section |= {"decision_curves": decisions} if decisions else {}
         section |= {"plan": plan} if plan else {}
         step(1, note="numbers")

@@ -360,3 +360,16 @@ def test_calls_of_exclusive_classes_are_compared_too(tmp_path, key):
         )
     assert measures["macro_f1"]["estimate"] == pytest.approx(f1[0] - f1[1])
     assert measures["macro_f1"]["ci"][0] > 0
+
+
+def test_a_verdict_that_hangs_on_the_resamples_says_so(tmp_path, key):
+    truth, owners, (good, bad) = study()
+    sources = [
+        table(tmp_path / f"{name}.csv", truth, owners, scores) for name, scores in (("a", bad), ("b", good))
+    ]
+    low = differences(run(key, *sources, measure="f1"))["f1"]["ci"][0]
+    for margin, is_near in ((-low + 1e-4, True), (-low + 0.3, False)):
+        found = run(key, *sources, measure="f1", margin=margin)
+        judgement = found["labels"][0]["pairs"][0]["judgement"]
+        assert (judgement["unsettled"] is not None) == is_near
+        assert any("not settled by 400 resamples" in flag for flag in found["flags"]) == is_near

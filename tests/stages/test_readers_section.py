@@ -395,3 +395,14 @@ def test_radiologists_of_chexpert(tmp_path, key):
     }
     assert verdicts["Consolidation"] == "not shown to be non-inferior"
     assert "inferior" not in verdicts.values()
+
+
+def test_a_verdict_that_hangs_on_the_resamples_says_so(tmp_path, key):
+    truth, scores, calls = draw(n=400)
+    sources = tables(tmp_path, truth, scores, calls)
+    figure = "sensitivity_at_reader"
+    found = difference(run(tmp_path, key, *sources, margin=0.1), figure)
+    edge = min((found, found["these_readers"]), key=lambda value: value["ci"][0])["ci"][0]
+    for margin, is_near in ((-edge + 1e-4, True), (-edge + 0.2, False)):
+        section = run(tmp_path, key, *sources, margin=margin)
+        assert any("sensitivity at reader not settled" in flag for flag in section["flags"]) == is_near
