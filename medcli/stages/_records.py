@@ -65,7 +65,9 @@ class Records:
             if findings and findings.mask_sha256:
                 record["mask_sha256"] = findings.mask_sha256
         elements = header.elements if header else {}
-        kept = {name: elements[name][:MAX_TEXT] for name in self.keywords if name in elements} | entry.kept
+        kept = {name: elements[name][:MAX_TEXT] for name in self.keywords if name in elements} | dict(
+            entry.kept
+        )
         if kept:
             record["kept"] = kept
         self.records.append(record)

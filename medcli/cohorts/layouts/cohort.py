@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from medcli.config import Task
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 MAX_CLASSES = 1000
 MAX_CLASS_NAME = 256
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+"""What most of millions of entries have in common, and no one can change."""
 
 
 class Rows(Protocol):
@@ -107,13 +110,13 @@ class Entry:
 
     path: str
     labels: dict[str, int] = field(default_factory=dict)
-    identities: dict[str, str] = field(default_factory=dict)
-    fields: dict[str, str] = field(default_factory=dict)
-    kept: dict[str, str] = field(default_factory=dict)
+    identities: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    fields: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    kept: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     mask: str = ""
     source: Source | None = None
     boxes: list[dict[str, Any]] = field(default_factory=list)
-    readers: dict[str, dict[str, float]] = field(default_factory=dict)
+    readers: Mapping[str, dict[str, float]] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True)

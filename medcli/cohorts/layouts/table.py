@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from medcli.cohorts.layouts.cohort import Cohort, Entry, Folder, Refusal, Rows
+from medcli.cohorts.layouts.cohort import NOTHING, Cohort, Entry, Folder, Refusal, Rows
 from medcli.cohorts.layouts.columns import find_column, kept_columns, optional_columns
 from medcli.cohorts.layouts.keys import Matching, best_match, looks_like_uid, match_keys, normalize_key
 from medcli.cohorts.layouts.labels import LabelReader, read_labels
@@ -162,7 +162,7 @@ def _admit(
             {name: row[column] for name, column in positions.items() if row[column]}
             for positions in (columns.identities, columns.fields, columns.kept)
         )
-        cohort.entries.append(Entry(path, labels, identities, fields, kept, mask))
+        cohort.entries.append(Entry(path, labels, identities, fields, kept or NOTHING, mask))
 
 
 def _admit_rows(cohort: Cohort, rows: dict[str, list[list[str]]], columns: _Columns) -> None:
