@@ -27,7 +27,7 @@ def shorten(text: str, *, width: int) -> str:
 
 def number(value: float | None, *, digits: int = 3) -> str:
     """A number with fixed digits; a dash when there is none."""
-    return "–" if value is None else f"{value:.{digits}f}".replace("-", MINUS)
+    return "–" if value is None else f"{value:z.{digits}f}".replace("-", MINUS)
 
 
 def p_value(value: float | None) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from medcli.reporting.figures import BLUE, GREY, INK, LIGHT, ORANGE, PALE_BLUE, Drawing
+from medcli.reporting.figures import BLUE, GREY, GUIDE, INK, ORANGE, PALE_BLUE, Drawing
 from medcli.reporting.words import shorten, with_interval
 
 _KAPPAS = {"fleiss": "Fleiss' kappa", "icc": "ICC", "krippendorff": "Krippendorff's alpha"}
@@ -39,7 +39,7 @@ def _main(row: dict[str, Any]) -> str:
 
 def draw_agreement(axes: Axes, panel: dict[str, Any]) -> None:
     """A square for the coefficient, a hollow diamond for AC1; to the right, how often readers say yes."""
-    axes.axvline(0, color=LIGHT, linewidth=2, zorder=0)
+    axes.axvline(0, color=GUIDE, linewidth=1, zorder=0)
     marks = (
         (panel["key"], panel["name"], "s", BLUE, BLUE, 0.0),
         ("gwet_ac1", "Gwet's AC1", "D", INK, "white", 0.28),
@@ -89,13 +89,13 @@ def draw_disagreement(axes: Axes, panel: dict[str, Any]) -> None:
     has_calls = all("all_yes" in row["agreement"]["images"] for row in panel["rows"])
     names = ("all say no", "differ", "all say yes") if has_calls else ("alike", "differ")
     styles: dict[str, Any] = {
-        "differ": {"color": ORANGE, "hatch": "////", "edgecolor": "white"},
-        "all say yes": {"color": BLUE},
+        "differ": {"facecolor": ORANGE, "hatch": "////", "edgecolor": "white"},
+        "all say yes": {"facecolor": BLUE},
     }
     starts = [0.0] * len(panel["rows"])
     for number_of, name in enumerate(names):
         sizes = [_sizes(row)[number_of] for row in panel["rows"]]
-        style = {"linewidth": 0, **styles.get(name, {"color": PALE_BLUE})}
+        style = {"linewidth": 0.6, "edgecolor": GREY, **styles.get(name, {"facecolor": PALE_BLUE})}
         axes.barh(range(len(sizes)), sizes, left=starts, height=0.7, label=name, **style)
         starts = [start + size for start, size in zip(starts, sizes, strict=True)]
     for place, row in enumerate(panel["rows"]):

@@ -27,7 +27,7 @@ def differences_figure(section: dict[str, Any], measure: str) -> Drawing:
             }
         )
     height = 1.1 + 0.26 * len(section["labels"])
-    return Drawing(draw_differences, panels, size=(5.2, height), margins=None)
+    return Drawing(draw_differences, panels, size=(4.3, height), margins=None)
 
 
 def draw_differences(axes: Axes, panel: dict[str, Any]) -> None:
@@ -49,4 +49,5 @@ def draw_differences(axes: Axes, panel: dict[str, Any]) -> None:
     axes.set_ylim(-0.7, count - 0.3)
     axes.set_xlabel(f"difference of {panel['measure']}")
     axes.margins(x=0.08)
+    axes.locator_params(axis="x", nbins=5)
     set_title(axes, panel["title"])

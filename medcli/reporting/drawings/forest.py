@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from medcli.reporting.figures import BLUE, GREY, INK, LIGHT, Drawing, set_title
+from medcli.reporting.figures import BLUE, GREY, GUIDE, INK, Drawing, set_title
 from medcli.reporting.words import number, printable, shorten, with_interval
 
 
@@ -36,7 +36,7 @@ def forest_figure(panels: list[dict[str, Any]]) -> Drawing:
 def draw_forest(axes: Axes, panel: dict[str, Any]) -> None:
     """A square for each estimate, a line for its interval, the numbers to the right."""
     if panel["reference"] is not None:
-        axes.axvline(panel["reference"], color=LIGHT, linewidth=2, zorder=0)
+        axes.axvline(panel["reference"], color=GUIDE, linewidth=1, zorder=0)
     for place, (_, value) in enumerate(panel["rows"]):
         if value["estimate"] is None:
             continue

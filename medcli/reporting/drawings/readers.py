@@ -66,7 +66,9 @@ def reader_points_figure(truths: list[dict[str, Any]]) -> Drawing:
             arms.append(
                 {"name": printable(arm), "points": points, "mean": _point(mean) if _has_point(mean) else None}
             )
-        told = "; ".join(f"{item['reader']} {item['arm']} {_rates_told(item)}" for item in found["each"])
+        told = "; ".join(
+            " ".join(filter(None, (item["reader"], item["arm"], _rates_told(item)))) for item in found["each"]
+        )
         name = printable(label["class"])
         panels.append({"title": name, "arms": arms, "alt": f"Readers of {name}: {printable(told)}."})
     return Drawing(draw_reader_points, panels)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy.special import bdtrik
 
-from medcli.reporting.figures import BLUE, GREY, PALE_BLUE, Drawing, draw_diagonal, unit_square
+from medcli.reporting.figures import BLUE, GREY, GUIDE, PALE_BLUE, Drawing, draw_diagonal, unit_square
 from medcli.reporting.words import number, printable
 
 
@@ -91,7 +91,7 @@ def _draw_histogram(axes: Axes, bins: list[dict[str, Any]]) -> None:
         width=[item["high"] - item["low"] for item in bins],
         bottom=-0.2,
         align="edge",
-        color="#b9c3cf",
+        color=GUIDE,
         edgecolor="white",
         linewidth=0.5,
     )
@@ -102,7 +102,7 @@ def _draw_bins(axes: Axes, bins: list[dict[str, Any]], *, color: str, marker: st
     up = [item["frequency"] for item in bins]
     fullest = max(item["n"] for item in bins)
     sizes = [5 + 35 * item["n"] / fullest for item in bins]
-    axes.plot(across, up, color=color, linewidth=0.8, alpha=0.5)
+    axes.plot(across, up, color=color, linewidth=0.8, alpha=0.8)
     axes.scatter(
         across, up, s=sizes, color=color, marker=marker, linewidths=0, clip_on=False, zorder=4, label=label
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from medcli.reporting.figures import BLUE, GREY, INK, LIGHT, ORANGE, Drawing, unit_square
+from medcli.reporting.figures import BLUE, GREY, INK, ORANGE, Drawing, draw_diagonal, unit_square
 from medcli.reporting.words import number, printable, shorten, with_interval
 
 # Told apart by dashes as well as by colour, so that print in black and white can be read.
@@ -17,7 +17,10 @@ def roc_overlay_figure(document: dict[str, Any]) -> Drawing:
     """One panel a label."""
     panels = []
     for label in document["labels"]:
-        told = ", ".join(f"{printable(m['name'])} {with_interval(m['auc'])}" for m in label["models"])
+        told = ", ".join(
+            f"{printable(m['name'])} {'undefined' if m['roc'] is None else with_interval(m['auc'])}"
+            for m in label["models"]
+        )
         name = printable(label["class"])
         panels.append(
             {"title": name, "models": label["models"], "alt": f"ROC curves of {name}; areas: {told}."}
@@ -27,7 +30,7 @@ def roc_overlay_figure(document: dict[str, Any]) -> Drawing:
 
 def draw_roc_overlay(axes: Axes, panel: dict[str, Any]) -> None:
     """A curve a model; the area stands beside its name."""
-    axes.plot([0, 1], [0, 1], color=LIGHT, linewidth=1, zorder=1)
+    draw_diagonal(axes)
     for index, model in enumerate(panel["models"]):
         if model["roc"] is None:
             continue

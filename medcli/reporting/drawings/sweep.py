@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from medcli.reporting.figures import BLUE, INK, LIGHT, ORANGE, Drawing, log_odds, probability_scale, set_title
+from medcli.reporting.figures import BLUE, GUIDE, INK, ORANGE, Drawing, log_odds, probability_scale, set_title
 from medcli.reporting.words import number, printable
 
 LINES = (
@@ -74,7 +74,7 @@ def draw_sweep(axes: Axes, panel: dict[str, Any]) -> None:
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.26), ncols=1, frameon=False, fontsize=8)
     if threshold is not None:
         place = log_odds(threshold) if panel["is_share"] else threshold
-        axes.axvline(place, color=LIGHT, linewidth=4, zorder=0)
+        axes.axvline(place, color=GUIDE, linewidth=1, zorder=0)
     if panel["is_share"]:
         probability_scale(axes)
     else:
