@@ -16,7 +16,7 @@ from medcli.formats import dicom_codecs
 from medcli.formats.codes import reject
 from medcli.formats.dicom_header import transfer_syntax
 from medcli.formats.dicom_values import FAULTS, integer, text
-from medcli.formats.jpeg_streams import announced_size, check_jpeg
+from medcli.formats.jpeg_streams import announced_size, check_end, check_jpeg
 
 
 def stored_values(dataset: FileDataset) -> tuple[np.ndarray, int]:
@@ -51,6 +51,7 @@ def _check_streams(dataset: FileDataset, syntax: UID) -> None:
         announced = None if syntax == RLELossless else announced_size(frame)
         if announced not in {None, size}:
             raise reject("decode/corrupt", "a frame has another size than the header says")
+        check_end(frame)
         if syntax == JPEGBaseline8Bit:
             check_jpeg(frame)
 

@@ -1,4 +1,4 @@
-"""Streams of the JPEG family: the size that they announce, and whether libjpeg had to mend one.
+"""Streams of the JPEG family: the size that they announce, their end, and whether libjpeg had to mend one.
 
 References: ITU-T T.81 (JPEG) B.2.2, T.87 (JPEG-LS) C.1.1, T.800 (JPEG 2000) A.5.1.
 """
@@ -18,6 +18,7 @@ from medcli.formats.codes import reject
 _J2K_SIZE = b"\xff\x4f\xff\x51"
 _START_OF_FRAME = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
+_START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"
 
 
 def announced_size(stream: bytes) -> tuple[int, int] | None:
@@ -29,7 +30,7 @@ def announced_size(stream: bytes) -> tuple[int, int] | None:
         ).tolist()
         return max(0, rows - top), max(0, columns - left)
     position = 2
-    while stream[:2] == b"\xff\xd8" and position + 9 <= len(stream) and stream[position] == 0xFF:
+    while stream[:2] == _START_OF_IMAGE and position + 9 <= len(stream) and stream[position] == 0xFF:
         marker = stream[position + 1]
         if marker in _START_OF_FRAME:
             rows, columns = np.frombuffer(stream[position + 5 : position + 9], ">u2").tolist()
@@ -41,6 +42,20 @@ def announced_size(stream: bytes) -> tuple[int, int] | None:
         else:
             position += 2 + int.from_bytes(stream[position + 2 : position + 4], "big")
     return None
+
+
+def check_end(stream: bytes) -> None:
+    """Refuse a JPEG or JPEG-LS stream whose last scan does not end.
+
+    Decoders of 12-bit and lossless JPEG make an image of it without a word, and CharLS may never come back.
+    No coded sample looks like a marker (T.81 B.1.1.5, T.87 A.1).
+
+    Raises:
+        DataError: `decode/corrupt`.
+    """
+    is_cut = stream.rfind(_END_OF_IMAGE) <= stream.rfind(_START_OF_SCAN)
+    if stream.startswith(_START_OF_IMAGE) and is_cut:
+        raise reject("decode/corrupt", "the JPEG data end before the image does")
 
 
 def check_jpeg(stream: bytes) -> None:

@@ -10,6 +10,7 @@ import nibabel
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from medcli.formats.codes import DECODER_FAULTS, reject
 from medcli.formats.inflate import GZIP, inflate
@@ -22,6 +23,7 @@ _FAULTS: tuple[type[BaseException], ...] = (
     *DECODER_FAULTS,
     HeaderDataError,
     ImageFileError,
+    WrapStructError,
 )
 
 

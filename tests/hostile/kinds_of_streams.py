@@ -12,6 +12,8 @@ from pydicom.uid import (
     HTJ2KLossless,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
 )
@@ -78,6 +80,14 @@ def htj2k() -> bytes:
     return imagecodecs.htj2k_encode(deep())
 
 
+def jpeg_12() -> bytes:
+    return imagecodecs.jpeg8_encode(deep(), bitspersample=12)
+
+
+def jpeg_lossless() -> bytes:
+    return imagecodecs.ljpeg_encode(deep(), bitspersample=12)
+
+
 STREAMS: Kinds = {
     "jpeg.dcm": kept(lambda: compressed(jpeg(), JPEGBaseline8Bit), smooth, tolerance=3),
     "jpeg-ls.dcm": kept(lambda: deep_film(jpeg_ls(), JPEGLSLossless), deep),
@@ -85,6 +95,8 @@ STREAMS: Kinds = {
     "htj2k.dcm": kept(lambda: deep_film(htj2k(), HTJ2KLossless), deep),
     "rle.dcm": kept(lambda: deep_film(rle(), RLELossless), deep),
     **damaged(jpeg_ls, JPEGLSLossless, "jpeg-ls"),
+    **damaged(jpeg_12, JPEGExtended12Bit, "jpeg12"),
+    **damaged(jpeg_lossless, JPEGLosslessSV1, "jpeg-lossless"),
     **damaged(jpeg_2000, JPEG2000Lossless, "jpeg2000"),
     **damaged(htj2k, HTJ2KLossless, "htj2k"),
     **damaged(rle, RLELossless, "rle"),
