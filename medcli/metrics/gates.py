@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Iterator, Sequence
@@ -69,6 +70,8 @@ def parse_gate(text: str) -> Gate:
         limit = float(number)
     except ValueError as error:
         raise UsageError(f"requirement {text!r}: {number!r} is not a number", hint=hint) from error
+    if not math.isfinite(limit):
+        raise UsageError(f"requirement {text!r}: {number!r} is not finite", hint=hint)
     return Gate(text, measure, label, compare, limit, end or "estimate")
 
 

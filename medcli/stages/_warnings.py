@@ -15,6 +15,7 @@ from medcli.stages._predictions import open_predictions
 from medcli.stages.calibrate import images_digest
 from medcli.store.manifest import Manifest
 from medcli.store.predictions import Predictions
+from medcli.store.references import Reference
 
 FEW = 30
 _DECIMALS = 2
@@ -22,12 +23,21 @@ _DECIMALS = 2
 
 @dataclass(frozen=True)
 class Evidence:
-    """What warnings look at: the numbers, and where they come from."""
+    """What warnings look at: the numbers, and where they come from.
+
+    `fitted_on` are the predictions that the calibration of another manifest was fitted on, if at hand.
+    """
 
     section: dict[str, Any]
     scored: Scored
     predictions: Predictions
     manifest: Manifest
+    fitted_on: Reference | None = None
+
+    @property
+    def val(self) -> Reference | None:
+        """The predictions that thresholds were chosen on."""
+        return self.fitted_on or self.manifest.predictions.get("val")
 
 
 def warnings(evidence: Evidence) -> list[str]:
@@ -60,7 +70,7 @@ def _tuned_on_test(evidence: Evidence) -> Iterator[str]:
     fitted = (evidence.manifest.calibration or {}).get("fitted_on")
     if fitted and fitted["images"] == images_digest(evidence.predictions.records):
         yield "test was used for tuning: the calibration was fitted on these very images"
-    val = evidence.manifest.predictions.get("val")
+    val = evidence.val
     if val is None:
         return
     unit = next(
@@ -172,7 +182,7 @@ def _unstable(evidence: Evidence) -> Iterator[str]:
 
 def _prevalences(evidence: Evidence) -> Iterator[str]:
     """Labels that are clearly more or less frequent than where thresholds were chosen."""
-    val = evidence.manifest.predictions.get("val")
+    val = evidence.val
     if val is None or evidence.predictions.part == "val":
         return
     chosen_on = open_predictions(val)

@@ -30,9 +30,10 @@ from medcli.stages._settings import measure_settings
 from medcli.stages._subgroups import group_flags, subgroup_section
 from medcli.stages._warnings import Evidence, warnings
 from medcli.store.atomic import check_creatable, prepare_folder
+from medcli.store.digests import sha256_file
 from medcli.store.manifest import Manifest, load
 from medcli.store.predictions import Predictions
-from medcli.store.references import display, verify
+from medcli.store.references import Reference, display, verify
 from medcli.store.results_schema import EVALUATION_VERSION
 
 CALIBRATION = ("method", "fitted_on", "parameters", "folds", "comparison", "prevalence_shift", "digest")
@@ -49,8 +50,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
     check_reader_options(config)
     plan = plan_study(config.plan, level=config.level) if config.plan else None
     manifest = load_source(config.source, config, part=config.part.value)
-    if config.calibration is not None:
-        manifest.calibration = load(str(config.calibration)).require("calibration", made_by="calibrate")
+    fitted_on = _take_calibration(manifest, config.calibration)
     ref = predictions_of(manifest, config.part.value)
     prepare_folder(config.report)
     check_creatable(config.output)
@@ -72,7 +72,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
         section |= sets_section(scored, predictions, manifest, config.subgroup, level=config.level)
         section["curves"] = class_curves(scored, level=config.level, seed=settings.seed)
         section["errors"] = worst_errors(scored, [record["id"] for record in scored_records(predictions)])
-        section["flags"] = warnings(Evidence(section, scored, predictions, manifest))
+        section["flags"] = warnings(Evidence(section, scored, predictions, manifest, fitted_on))
         if gates:
             section["requirements"] = check_gates(gates, section)
         if is_sweep:
@@ -97,6 +97,18 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
     for flag in section["flags"]:
         progress.note(flag)
     return manifest
+
+
+def _take_calibration(manifest: Manifest, path: Path | None) -> Reference | None:
+    """Take the calibration of another manifest; what it was fitted on, if that is still there, unchanged."""
+    if path is None:
+        return None
+    calibrated = load(str(path))
+    manifest.calibration = calibrated.require("calibration", made_by="calibrate")
+    ref = calibrated.predictions.get("val")
+    if ref is None or not Path(ref["path"]).is_file() or sha256_file(Path(ref["path"])) != ref["sha256"]:
+        return None
+    return ref
 
 
 def _facts(

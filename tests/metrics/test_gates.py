@@ -51,6 +51,7 @@ def test_a_gate_is_read(text, parts):
         ("auroc=0.9", "cannot be read"),
         ("auroz>=0.9", "no measure 'auroz'"),
         ("auroc>=much", "'much' is not a number"),
+        ("auroc>=nan", "'nan' is not finite"),
         ("auroc>=0.9@middle", "'middle' is not one of"),
         ("", "cannot be read"),
     ],

@@ -61,6 +61,22 @@ def test_calibration_of_one_table_is_applied_to_another(tmp_path, key):
     assert found["classes"][0]["ece"]["after"]["estimate"] is not None
 
 
+def test_patients_that_a_calibration_was_fitted_on_are_told(tmp_path, key):
+    """Also where the calibration comes from a manifest of its own, whose predictions are at hand."""
+    fit, *_ = one_label(tmp_path / "val.csv", seed=1)
+    write_manifest(
+        calibrate.run(CalibrateConfig(source=fit, part=Part.val, key_file=key)), tmp_path / "calibration.json"
+    )
+    head, *rows = (tmp_path / "val.csv").read_text().splitlines()
+    test = tmp_path / "test.csv"
+    test.write_text("\n".join([head, *rows[: len(rows) // 2]]))
+    found = run_evaluate(str(test), tmp_path, key, calibration=tmp_path / "calibration.json")
+    assert any(flag.startswith("test was used for tuning: ") for flag in found["flags"]), found["flags"]
+    (tmp_path / "val.csv").unlink()
+    found = run_evaluate(str(test), tmp_path, key, calibration=tmp_path / "calibration.json")
+    assert not any("tuning" in flag for flag in found["flags"])
+
+
 def test_a_column_says_which_part_rows_are_of(tmp_path, key):
     truth, scores = draw(300, seed=3)
     parts = ["val"] * 150 + ["test"] * 150
