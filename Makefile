@@ -51,7 +51,7 @@ demo: setup      ## the whole chain on a phantom cohort, with a report to look a
 
 .venv-bench/.stamp: requirements.lock pyproject.toml
 	$(UV) venv --quiet --clear --no-python-downloads --python $(PYTHON) .venv-bench
-	VIRTUAL_ENV=.venv-bench $(UV) pip install --quiet --constraint requirements.lock --group bench --editable .
+	VIRTUAL_ENV=.venv-bench $(UV) pip install --quiet --compile-bytecode --constraint requirements.lock --group bench --editable .
 	touch $@
 
 bench-preprocess: .venv-bench/.stamp    ## preprocessing beside other tools, on this machine
