@@ -1,6 +1,7 @@
 """The DICOM data set of an image, once its header is known to describe one that can be decoded.
 
-References: DICOM PS3.3 C.7.6.3 (image pixel), C.7.6.1.1.2 (image type); PS3.5 A.
+References: DICOM PS3.3 C.7.6.3 (image pixel), C.7.6.1.1.2 (image type), C.7.6.16.2.2.4 (concatenations);
+PS3.5 A.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ _CHECKED = [
     "HighBit",
     "PixelRepresentation",
     "NumberOfFrames",
+    "ConcatenationUID",
+    "InConcatenationTotalNumber",
 ]
 _PIXELS = {"PixelData": 0, "FloatPixelData": 32, "DoubleFloatPixelData": 64}
 _TINY = 256  # bytes; no DICOM object is that small
@@ -134,6 +137,8 @@ def check_image(dataset: FileDataset) -> None:
     kind = [str(value).strip() for value in all_of(dataset, "ImageType")]
     if kind[2:3] == ["LOCALIZER"]:
         raise reject("decode/localizer", "a localizer (scout), not an image to be classified")
+    if text(dataset, "ConcatenationUID") and integer(dataset, "InConcatenationTotalNumber", 0) != 1:
+        raise reject("decode/unsupported-syntax", "a part of a volume (concatenation): join its files first")
     rows, columns = integer(dataset, "Rows", 0), integer(dataset, "Columns", 0)
     if rows < 1 or columns < 1:
         raise reject("decode/bad-header", f"(0028,0010) Rows is {rows}, (0028,0011) Columns is {columns}")

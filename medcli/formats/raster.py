@@ -63,7 +63,11 @@ def _unreadable_header(content: bytes, kind: str) -> MedcliError:
     if kind == "webp" and 8 + int.from_bytes(content[4:8], "little") > len(content):
         return reject("decode/truncated", "the WebP file ends before the image does")
     if kind == "tiff":
-        return reject("decode/unsupported-syntax", "the TIFF header is damaged, or a kind that is not read")
+        return reject(
+            "decode/unsupported-syntax",
+            "the TIFF header is damaged, or its samples are not read (1 to 32 bits and float32 are)",
+            hint="save 64-bit and half-precision samples as float32",
+        )
     return reject("decode/corrupt", f"the {kind.upper()} header is damaged")
 
 

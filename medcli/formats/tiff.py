@@ -31,7 +31,7 @@ def scan_bytes(content: bytes, *, kind: str) -> SourceHeader:
 def decode_bytes(content: bytes, *, kind: str) -> SourceImage:
     """The image, or the pages as slices [pages, height, width(, 3)] of a volume without geometry.
 
-    Samples of more than 8 bits, signed and floating ones stay what they are; doubles become float32.
+    Integers of up to 32 bits and float32 stay what they are; doubles are not read.
 
     Raises:
         DataError: `decode/multi-frame` if pages differ in size or kind (pyramids, documents).

@@ -11,12 +11,13 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import EnhancedCTImageStorage
+from pydicom.uid import EnhancedCTImageStorage, EnhancedMRImageStorage, EnhancedPETImageStorage
 
 from medcli.errors import DataError
-from medcli.formats.dicom import decode_bytes
+from medcli.formats.dicom import decode_bytes, scan_bytes
 from medcli.formats.source import SourceImage
-from medcli.voi import Window
+from medcli.images.voi import voi_ramp
+from medcli.voi import VoiFunction, Window
 from tests.formats.make import dicom_bytes, ramp
 
 FRAMES = np.stack([ramp(dtype="uint16") + 100 * i for i in range(4)])
@@ -98,6 +99,77 @@ def test_highdicom_finds_the_same_values_at_the_same_places() -> None:
     for index in np.ndindex(image.pixels.shape):
         there = tuple(np.rint(from_ours @ [*index, 1])[:3].astype(int))
         assert volume.array[there] == image.pixels[index]
+
+
+def edited(content: bytes, **tags: object) -> Dataset:
+    dataset = pydicom.dcmread(io.BytesIO(content))
+    for name, value in tags.items():
+        setattr(dataset, name, value)
+    return dataset
+
+
+def saved(dataset: Dataset) -> bytes:
+    file = io.BytesIO()
+    dataset.save_as(file)
+    return file.getvalue()
+
+
+CLASSES = {
+    "CT": EnhancedCTImageStorage,
+    "MR": EnhancedMRImageStorage,
+    "PT": EnhancedPETImageStorage,
+}
+
+
+@pytest.mark.parametrize("modality", CLASSES)
+@pytest.mark.parametrize("function", VoiFunction)
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_rescale_and_window_of_a_frame_are_those_of_highdicom(
+    modality: str, function: VoiFunction, is_shared: bool
+) -> None:
+    """In the shared functional groups, or in those of each frame."""
+    dataset = edited(enhanced([4, 0, 6, 2]), SOPClassUID=CLASSES[modality], Modality=modality)
+    dataset.file_meta.MediaStorageSOPClassUID = CLASSES[modality]
+    for number, group in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        # Of a shared rescale highdicom makes one table of stored values, in which LINEAR has other ends.
+        slope = 1 if is_shared else 2 + number
+        del group.PixelValueTransformationSequence, group.FrameVOILUTSequence
+        owner = dataset.SharedFunctionalGroupsSequence[0] if is_shared else group
+        owner.PixelValueTransformationSequence = item(
+            RescaleSlope=slope, RescaleIntercept=-7, RescaleType="US"
+        )
+        owner.FrameVOILUTSequence = item(
+            WindowCenter=300 + number, WindowWidth=200, VOILUTFunction=function.value
+        )
+    content = saved(dataset)
+    image, theirs = decoded(content), highdicom.imread(io.BytesIO(content))
+    plain = {"apply_real_world_transform": False, "apply_voi_transform": False}
+    for place, frame in enumerate([1, 3, 0, 2]):  # by their heights
+        assert np.array_equal(image.pixels[place], theirs.get_frame(frame + 1, **plain))
+    shown = theirs.get_frame(1, apply_real_world_transform=False, apply_voi_transform=True)
+    assert image.voi is not None
+    assert voi_ramp(image.voi).brightness(image.pixels[2]) == pytest.approx(shown, abs=1e-6)
+
+
+def test_the_order_of_dimensions_changes_nothing() -> None:
+    """Positions say where frames lie, not the indices of dimensions, which count in any order."""
+    content = enhanced([4, 0, 6, 2])
+    dataset = edited(content)
+    for group, index in zip(dataset.PerFrameFunctionalGroupsSequence, (4, 2, 1, 3), strict=True):
+        group.FrameContentSequence[0].DimensionIndexValues = [index]
+    assert np.array_equal(decoded(saved(dataset)).pixels, decoded(content).pixels)
+
+
+@pytest.mark.parametrize("total", [2, None])
+def test_a_part_of_a_concatenation_is_refused(total: int | None) -> None:
+    tags = {"ConcatenationUID": "1.2.9", "InConcatenationNumber": 1, "InConcatenationTotalNumber": total}
+    content = saved(edited(enhanced([0, 2, 4, 6]), **tags))
+    for read in (decode_bytes, scan_bytes):
+        with pytest.raises(DataError) as caught:
+            read(content, kind="dicom")
+        assert caught.value.code == "decode/unsupported-syntax"
+    whole = saved(edited(enhanced([0, 2, 4, 6]), **{**tags, "InConcatenationTotalNumber": 1}))
+    assert len(decoded(whole).pixels) == 4
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,17 @@ def test_deep_samples_of_a_tiff_stay_what_they_are(tmp_path: Path, dtype: str, n
     assert np.array_equal(image.pixels, pixels)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float16", "uint64", "complex64"])
+def test_samples_of_a_tiff_that_are_not_read_are_named(tmp_path: Path, dtype: str) -> None:
+    import imagecodecs
+
+    path = tmp_path / "image"
+    path.write_bytes(imagecodecs.tiff_encode(ramp().astype(dtype)))
+    with pytest.raises(DataError, match="float32") as caught:
+        decode(path)
+    assert caught.value.code == "decode/unsupported-syntax"
+
+
 def test_nan_in_a_tiff_is_refused(tmp_path: Path) -> None:
     pixels = ramp(dtype="float32")
     pixels[1, 1] = np.nan
