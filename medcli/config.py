@@ -285,6 +285,7 @@ class CompareConfig:
     measure: str = "auc"
     margin: float | None = None
     by: str | None = None
+    each: str | None = None
     truth: Path | None = place()
     key: str = "id"
     patient: str = "patient"

@@ -50,6 +50,7 @@ for model in model-a model-b small large home; do
     seq 40 | awk -v k=${#model} '{ print $1 "," $1 % 2 "," ($1 * k % 11) / 11 }'; } > $model.csv
 done
 sed '2,$s/^/away-/' home.csv > away.csv
+awk -F, 'NR == 1 { print $0 ",site" } NR > 1 { print $0 "," (NR % 4 < 2 ? "b" : "c") }' away.csv > sites.csv
 mkdir -p radiologists
 for reader in a bb ccc dddd; do
   { echo id,value

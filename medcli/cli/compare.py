@@ -30,6 +30,7 @@ EXAMPLES = [
         "medcli compare small.csv large.csv --margin 0.05 --report compared/ -o comparison.json",
     ),
     ("one model at home and elsewhere", "medcli compare home.csv away.csv"),
+    ("at home and at each site elsewhere", "medcli compare --each site home.csv sites.csv"),
 ]
 
 
@@ -58,6 +59,9 @@ def compare(
     by: Annotated[
         str | None, typer.Option(metavar="FIELD", help="Compare within each site, device, sex, ... too")
     ] = CompareConfig.by,
+    each: Annotated[
+        str | None, typer.Option(metavar="FIELD", help="Set every site, ... of the others against the first")
+    ] = CompareConfig.each,
     truth: Truth = None,
     key: KeyColumn = CompareConfig.key,
     patient: PatientColumn = CompareConfig.patient,
@@ -79,6 +83,9 @@ def compare(
     not, clustered by patient, with a global test of three or more; shares by McNemar's mid-p; all else by
     resampled patients. P-values are corrected by Holm over labels and pairs; the verdict is superior,
     equivalent or non-inferior by a margin that is given before. Differences are A less B.
+
+    --each FIELD takes every value of a field in the sources after the first as a source of its own, and
+    compares each with the first: a result at home against those of several sites.
     """
     config = CompareConfig(**locals())
     if planned_only(config):

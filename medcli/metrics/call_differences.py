@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -47,7 +46,7 @@ def compare_calls(models: list[Calls], setting: Setting, *, num_classes: int) ->
         setting.resamples.evaluate(partial(_weighted, table), threads=setting.threads) for table in tables
     ]
     pairs = []
-    for a, b in combinations(range(len(models)), 2):
+    for a, b in setting.pairs(len(models)):
         sides = models[a], models[b]
         n = len(sides[0].labels) + (0 if setting.is_paired else len(sides[1].labels))
         sizes = {"n": n, "n_clusters": len(np.union1d(sides[0].clusters, sides[1].clusters))}

@@ -43,12 +43,19 @@ class Setting:
         resamples: Of the patients of all models, who share one numbering.
         level: Of the intervals.
         threads: How many blocks of resamples are worked on at once; no result depends on it.
+        against_first: The others are compared with the first model alone.
     """
 
     is_paired: bool
     resamples: Resamples
     level: float
     threads: int = 1
+    against_first: bool = False
+
+    def pairs(self, count: int) -> list[tuple[int, int]]:
+        """Which of so many models are compared: every two, or the first with each other one."""
+        every = combinations(range(count), 2)
+        return [pair for pair in every if pair[0] == 0 or not self.against_first]
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,7 @@ def compare_label(
     drawn = [_resample(model, setting) for model in models] if others else []
     aucs = [auc_quantity(m.targets, m.ranks, m.clusters, level=setting.level) for m in models]
     pairs = []
-    for a, b in combinations(range(len(models)), 2):
+    for a, b in setting.pairs(len(models)):
         sides = models[a], models[b]
         differences = {"auc": _auc(sides, (parts[a], parts[b]), setting)}
         for name in others:
@@ -94,7 +101,7 @@ def compare_macro(models: list[list[LabelScores]], setting: Setting) -> list[dic
         for labels in models
     ]
     pairs = []
-    for a, b in combinations(range(len(models)), 2):
+    for a, b in setting.pairs(len(models)):
         seen = [np.concatenate([m.clusters for m in models[k]]) for k in (a, b)]
         n = max(len(m.targets) for m in models[a])
         n += 0 if setting.is_paired else max(len(m.targets) for m in models[b])

@@ -82,7 +82,7 @@ def load_entrants(config: CompareConfig) -> list[Entrant]:
 
     Raises:
         UsageError: If there are fewer than two, or names or calibrations do not go with them.
-        DataError: If a source has no predictions of the part.
+        DataError: If a source has no predictions of the part, or does not come apart by `each`.
     """
     count = len(config.sources)
     if count < 2:
@@ -107,7 +107,39 @@ def load_entrants(config: CompareConfig) -> list[Entrant]:
         only = next(iter(manifest.predictions)) if len(manifest.predictions) == 1 else Part.test
         ref = predictions_of(manifest, str(config.part or only))
         entrants.append(Entrant(names[number], manifest, ref, open_predictions(ref)))
-    return entrants
+    return entrants if config.each is None else _apart(entrants, config.each)
+
+
+def field_value(record: dict[str, Any], field: str) -> str | None:
+    """What a record says in one of its own fields, or in a column that was kept."""
+    value = record.get(field, record.get("kept", {}).get(field))
+    return None if value is None else str(value)
+
+
+def _apart(entrants: list[Entrant], field: str) -> list[Entrant]:
+    """The first source as it is, and each value of the field in the others as a source of its own.
+
+    Raises:
+        DataError: If an image of the others has no such value.
+        UsageError: If two sources then have one name.
+    """
+    found = entrants[:1]
+    for entrant in entrants[1:]:
+        values = [field_value(record, field) for record in entrant.predictions.records]
+        unknown = values.count(None)
+        if unknown:
+            raise DataError(
+                f"{unknown} of {len(values)} images of {entrant.name} have no {field!r}",
+                hint="--each takes a field that every image of the other sources has",
+            )
+        for value in sorted({value for value in values if value is not None}):
+            rows = np.array([row for row, own in enumerate(values) if own == value])
+            name = f"{entrant.name} {value}" if len(entrants) > 2 else value
+            found.append(replace(entrant, name=name, predictions=_take(entrant.predictions, rows)))
+    names = [entrant.name for entrant in found]
+    if len(set(names)) < len(names):
+        raise UsageError(f"the first source is called like a {field}", hint="--name gives it another name")
+    return found
 
 
 def _names(sources: tuple[str, ...]) -> list[str]:

@@ -22,7 +22,7 @@ from medcli.metrics.monte_carlo import advice, is_p_unsettled, unsettled_verdict
 from medcli.metrics.multiplicity import holm
 from medcli.metrics.noninferiority import after_holm, judge
 from medcli.progress import SILENT, Progress
-from medcli.stages._lineup import Entrant, Lineup, line_up, load_entrants
+from medcli.stages._lineup import Entrant, Lineup, field_value, line_up, load_entrants
 from medcli.stages._report_folder import write_report
 from medcli.stages._shift import describe_shift
 from medcli.stages._warnings import unknown_patients
@@ -162,6 +162,7 @@ def _setting(config: CompareConfig, lineup: Lineup) -> Setting:
         resamples=Resamples(lineup.num_clusters, seed, config.resamples),
         level=config.level,
         threads=config.jobs or os.cpu_count() or 1,
+        against_first=config.each is not None,
     )
 
 
@@ -232,7 +233,7 @@ def _correct_tests(pairs: list[dict[str, Any]], *, level: float) -> None:
 def _by(config: CompareConfig, lineup: Lineup) -> dict[str, Any]:
     """Differences of the AUC within each value of a field, and whether they differ between its values."""
     field = str(config.by)
-    values = [[_field(record, field) for record in records] for records in lineup.records]
+    values = [[field_value(record, field) for record in records] for records in lineup.records]
     groups = sorted({value for own in values for value in own if value is not None})
     if not groups:
         raise UsageError(f"no record has the field {field!r}", hint="--by takes a field such as site or sex")
@@ -250,11 +251,6 @@ def _by(config: CompareConfig, lineup: Lineup) -> dict[str, Any]:
         )
     unknown = sum(value is None for own in values for value in own)
     return {"field": field, "unknown": unknown, "groups": found, "heterogeneity": _spread(found, lineup)}
-
-
-def _field(record: dict[str, Any], field: str) -> str | None:
-    value = record.get(field, record.get("kept", {}).get(field))
-    return None if value is None else str(value)
 
 
 def _spread(groups: list[dict[str, Any]], lineup: Lineup) -> list[dict[str, Any]]:

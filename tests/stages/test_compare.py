@@ -12,6 +12,7 @@ from medcli.config import CompareConfig, LabelPolicy, Pairing
 from medcli.errors import DataError, UsageError
 from medcli.metrics.delong_tests import delong_test
 from medcli.metrics.mcnemar import mcnemar_test
+from medcli.metrics.multiplicity import holm
 from medcli.reporting.methods import METHODS, method_words
 from medcli.stages import compare
 from medcli.store.results_schema import check_results
@@ -373,3 +374,26 @@ def test_a_verdict_that_hangs_on_the_resamples_says_so(tmp_path, key):
         judgement = found["labels"][0]["pairs"][0]["judgement"]
         assert (judgement["unsettled"] is not None) == is_near
         assert any("not settled by 400 resamples" in flag for flag in found["flags"]) == is_near
+
+
+def test_every_site_elsewhere_is_set_against_home(tmp_path, key):
+    truth, owners, (good, bad) = study()
+    site = np.where(owners % 3 == 0, "east", np.where(owners % 3 == 1, "north", "west"))
+    home = table(tmp_path / "home.csv", truth, owners, good, prefix="h")
+    sites = table(tmp_path / "sites.csv", truth, owners, bad, prefix="s", site=site)
+    found = run(key, home, sites, each="site", margin=0.05)
+    assert [model["name"] for model in found["models"]] == ["home", "east", "north", "west"]
+    assert [model["n"] for model in found["models"]] == [240, 80, 80, 80]
+    pairs = found["labels"][0]["pairs"]
+    assert [pair["name"] for pair in pairs] == ["home less east", "home less north", "home less west"]
+    assert [pair["first"] for pair in found["overall"]["pairs"]] == [0, 0, 0]
+    rows = site == "north"
+    alone = table(tmp_path / "north.csv", truth[rows], owners[rows], bad[rows], prefix="n")
+    wanted = differences(run(key, home, alone))
+    for name in ("auc", "sensitivity"):
+        assert differences(found, pair=1)[name]["ci"] == pytest.approx(wanted[name]["ci"]), name
+    assert len(found["shift"]) == 3
+    p = [pair["measures"]["auc"]["test"] for pair in pairs]
+    assert [test["p_holm"] for test in p] == pytest.approx(holm([test["p"] for test in p]))
+    with pytest.raises(DataError, match="240 of 240 images of sites have no 'device'"):
+        run(key, home, sites, each="device")
