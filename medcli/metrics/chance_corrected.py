@@ -6,9 +6,11 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr, stdtrit
+from scipy.special import ndtr
 
 from medcli.metrics.bootstrap import Resamples, describe, percentile_interval, standard_error
+from medcli.metrics.intervals import student_quantile
+from medcli.metrics.kappa import agreement_quantity
 from medcli.quantity import Quantity, beside, hypothesis_test, quantity, undefined, with_test
 
 
@@ -168,21 +170,9 @@ def _interval(
     _, codes = np.unique(clusters, return_inverse=True)
     sums = np.bincount(codes, influences)
     size, used = len(influences), len(sums)
-    se, interval = None, None
-    if used > 1:
-        se = math.sqrt(used / (used - 1) * float(np.sum(sums**2))) / size
-        half = float(stdtrit(used - 1, 0.5 + level / 2)) * se
-        interval = (max(-1.0, estimate - half), min(1.0, estimate + half)) if se > 1e-12 else None
-    value = quantity(
-        estimate,
-        ci=interval,
-        level=level,
-        se=se,
-        method=method + (", clustered" if used < size else ""),
-        n=size,
-        n_clusters=used,
-        reason=None if interval else "no interval: agreement does not vary between patients",
-    )
+    se = math.sqrt(used / (used - 1) * float(np.sum(sums**2))) / size if used > 1 else None
+    reach = student_quantile(level, used)
+    value = agreement_quantity(estimate, se, reach=reach, level=level, method=method, n=size, n_clusters=used)
     return {**value, "readings": num_readings}
 
 

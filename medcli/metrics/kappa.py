@@ -49,7 +49,10 @@ def cohen_kappa(
         return {**undefined(parts["reason"], method=method, n=n, n_clusters=used), **facts}
     influences = parts["influence"][np.asarray(first, dtype=int), np.asarray(second, dtype=int)]
     se = clustered_error(influences, clusters)
-    value = _with_interval(parts["kappa"], se, level=level, method=method, n=n, n_clusters=used)
+    reach = normal_quantile(level)
+    value = agreement_quantity(
+        parts["kappa"], se, reach=reach, level=level, method=method, n=n, n_clusters=used
+    )
     value = beside({**value, **facts}, rule="agreement by chance", estimate=0.0)
     z = parts["kappa"] / parts["null_error"] if parts["null_error"] > 0 else None
     p = None if z is None else 2 * float(ndtr(-abs(z)))
@@ -101,13 +104,13 @@ def clustered_error(influences: np.ndarray, clusters: np.ndarray) -> float | Non
     return math.sqrt(float(np.sum(sums**2))) / len(influences)
 
 
-def _with_interval(
-    estimate: float, se: float | None, *, level: float, method: str, n: int, n_clusters: int
+def agreement_quantity(
+    estimate: float, se: float | None, *, reach: float, level: float, method: str, n: int, n_clusters: int
 ) -> Quantity:
+    """A coefficient of agreement with the interval of so many standard errors, within -1 and 1."""
     interval = None
     if se is not None and se > 1e-12:
-        half = normal_quantile(level) * se
-        interval = max(-1.0, estimate - half), min(1.0, estimate + half)
+        interval = max(-1.0, estimate - reach * se), min(1.0, estimate + reach * se)
     return quantity(
         estimate,
         ci=interval,
