@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typer.core import TyperCommand
 from medcli.cli.output import show_plan
 from medcli.cli.progress import choose_progress
 from medcli.cli.streams import stdout_set_aside
-from medcli.errors import ConfigError, InputError
+from medcli.errors import ConfigError, InputError, UsageError
 from medcli.progress import SILENT, Progress
 
 Example = tuple[str, str]
@@ -90,6 +91,7 @@ def with_common_options(function: Callable[..., None], *, name: str, writes: boo
         invocation.as_json = given["as_json"]
         if given["debug"]:
             os.environ["MEDCLI_DEBUG"] = "1"
+        _refuse_nan(values)
         with stdout_set_aside():
             function(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
 
@@ -106,6 +108,13 @@ def with_common_options(function: Callable[..., None], *, name: str, writes: boo
     wrapper.__signature__ = inspect.Signature([*own, *extra])  # type: ignore[attr-defined]
     wrapper.__annotations__ = {**hints, **{key: value[0] for key, value in common.items()}, "return": None}
     return wrapper
+
+
+def _refuse_nan(values: dict[str, Any]) -> None:
+    """Refuse nan, which every comparison with the ends of a range lets through."""
+    for name, value in values.items():
+        if isinstance(value, float) and math.isnan(value):
+            raise UsageError(f"--{name.replace('_', '-')} is nan, it must be a number")
 
 
 def _tidy_help(annotation: Any) -> None:
