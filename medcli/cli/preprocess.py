@@ -146,7 +146,9 @@ def preprocess(
     whole pictures counting alike; float16 holds what is between, less its mean, by its standard deviation.
     Shards and models record these statistics and the digest of the splits, and train takes no other splits;
     those of the manifest go on. --like gives the images of another site the same recipe and statistics; what
-    is nearly white or black by them (in other units, say) is told and marked unlike-training.
+    is nearly white or black by them (in other units, say) is told and marked unlike-training. Of an array,
+    let the first part measure and give the others its shard by --like: they need not read the training part
+    again.
 
     Run again, it finds what is done: where OUT.h5 is whole and was made from the same records by the same
     recipe and version, and all source files and masks still have their digests, nothing is decoded. So a job

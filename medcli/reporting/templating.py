@@ -59,7 +59,7 @@ def _options(entry: dict[str, Any]) -> str:
     return ", ".join(
         words.printable(f"{name}={_plain(value)}")
         for name, value in {**entry["options"], **facts}.items()
-        if value not in (None, [], "", False)
+        if value not in (None, [], "", False, name)
     )
 
 

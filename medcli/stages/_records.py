@@ -71,7 +71,7 @@ class Records:
         if kept:
             record["kept"] = kept
         self.records.append(record)
-        if findings:
+        if findings:  # rows alone have no files to map
             source: dict[str, Any] = {**(entry.source or {"path": entry.path})}
             self.sources[identity] = {**source, "mask": entry.mask} if entry.mask else source
 

@@ -128,7 +128,7 @@ def _word(value: Any) -> str:
 
 
 def _step(entry: dict[str, Any]) -> str:
-    shown = {key: item for key, item in entry["options"].items() if item not in (None, [], False)}
+    shown = {key: item for key, item in entry["options"].items() if item not in (None, [], False, key)}
     return f"  {entry['command']} {entry['version']}: " + ", ".join(
         f"{key}={_word(item)}" for key, item in shown.items()
     )

@@ -189,3 +189,20 @@ def test_slices_go_where_their_volume_went() -> None:
     assert carried["sha256"] == digest_json(carried["parts"])
     assert origin(carried) == origin(carry(carried, Manifest(records=volumes[:3]))) == splits["sha256"]
     assert carried["evidence"]["images"]["counts"] == {"train": 2, "val": 0, "test": 2}
+
+
+def test_parts_that_take_the_statistics_of_the_first_make_what_one_run_makes(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = preprocess.run(ask(cohort, shard=tmp_path / "whole.h5"))
+    first = preprocess.run(ask(cohort, shard=tmp_path / "1.h5", part="1/3"))
+    monkeypatch.setattr(_statistics, "measure_training_part", None)
+    like = {"like": tmp_path / "1.h5"}
+    others = [
+        preprocess.run(replace(configure(cohort, shard=tmp_path / f"{i}.h5", part=f"{i}/3"), **like))
+        for i in (2, 3)
+    ]
+    parts = [keep(part, tmp_path / f"{i}.json") for i, part in enumerate((first, *others))]
+    merged = merge.run(MergeConfig(shard=tmp_path / "merged.h5", parts=tuple(parts)))
+    assert sha256_file(tmp_path / "merged.h5") == sha256_file(tmp_path / "whole.h5")
+    assert merged.splits == whole.splits
