@@ -145,14 +145,12 @@ def preprocess(
     With --normalize train the manifest needs splits: percentiles of the training part become black and white,
     whole pictures counting alike; float16 holds what is between, less its mean, by its standard deviation.
     Shards and models record these statistics and the digest of the splits, and train takes no other splits;
-    those of the manifest go on. --like gives the images of another site the same recipe and statistics; what
-    is nearly white or black by them (in other units, say) is told and marked unlike-training. Of an array,
-    let the first part measure and give the others its shard by --like: they need not read the training part
-    again.
+    those of the manifest go on. --like gives other images this recipe and statistics: those of another site
+    (what is nearly white or black by them is told and marked unlike-training), or, from the shard of the
+    first part of an array, those of the other parts.
 
-    Run again, it finds what is done: where OUT.h5 is whole and was made from the same records by the same
-    recipe and version, and all source files and masks still have their digests, nothing is decoded. So a job
-    array that is submitted again makes only the parts that are missing.
+    Run again, nothing is decoded where OUT.h5 is whole, was made from the same records by the same recipe and
+    version, and all sources and masks still have their digests: an array makes only what is missing.
     """
     window = pairs(window, name="--window")  # type: ignore[assignment]
     config = PreprocessConfig(**locals())
