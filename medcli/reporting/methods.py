@@ -25,7 +25,7 @@ METHODS = (
     ),
     Method(
         "Obuchowski 1997",
-        "Several images of a patient were treated as a cluster.",
+        "What is pooled of one patient, such as several images or labels, was treated as a cluster.",
         "Obuchowski NA. Biometrics 1997;53:567-578.",
     ),
     Method(

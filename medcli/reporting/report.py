@@ -29,7 +29,8 @@ def render_report(
         gallery: PNG of heatmaps to embed.
     """
     document = {**evaluation, "study": study, "gallery": gallery}
-    title = f"Evaluation on the {words.printable(evaluation['part'])} part"
+    part = words.printable(evaluation["part"])
+    title = "Evaluation on all images" if part == "all" else f"Evaluation on the {part} part"
     return render_page(CHAPTERS, document, title=title, lead=_lead(evaluation, study))
 
 
