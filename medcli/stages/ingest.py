@@ -15,6 +15,7 @@ from medcli.errors import DataError, InputError, UsageError
 from medcli.formats.codes import CODES
 from medcli.formats.source import BURNED_IN
 from medcli.progress import SILENT, Progress
+from medcli.stages._doubled import CONFLICT
 from medcli.stages._evidence import gather
 from medcli.stages._examine import Inspection, inspect
 from medcli.stages._folder import InputFolder
@@ -32,6 +33,10 @@ _OF_GIVEN_TABLES = (
     *("part", "mask"),
 )
 _OF_TABLES = (*_OF_GIVEN_TABLES, "label", "unmatched")
+
+_WITHOUT_UIDS = (
+    "an anonymiser may have given one to all; export again, or delete (0008,0018) in copies of the files"
+)
 
 
 def run(config: IngestConfig, *, progress: Progress = SILENT) -> Manifest:
@@ -74,9 +79,7 @@ def run(config: IngestConfig, *, progress: Progress = SILENT) -> Manifest:
         raise DataError(
             f"none of {num_inputs} inputs can be used ({_counts(work.rejected)}); the last one: {last}",
             where=str(config.source),
-            hint="--labels-only takes the tables alone"
-            if all(entry["code"] == "table/no-file" for entry in work.rejected)
-            else "the codes are explained in the manual page: medcli man ingest",
+            hint=_way_out({entry["code"] for entry in work.rejected}),
         )
     check_max_rejects(len(work.rejected), num_inputs=num_inputs, limit=config.max_rejects)
     manifest = Manifest(task=cohort.task, records=work.records, rejected=work.rejected)
@@ -226,6 +229,15 @@ def _add_history(
     )
 
 
+def _way_out(codes: set[str]) -> str:
+    """What to do when everything was rejected, and these are the reasons."""
+    if codes == {"table/no-file"}:
+        return "--labels-only takes the tables alone"
+    if CONFLICT in codes:
+        return _WITHOUT_UIDS
+    return "the codes are explained in the manual page: medcli man ingest"
+
+
 def _counts(rejected: list[dict[str, Any]]) -> str:
     """Rejects by reason code, most frequent first, such as `decode/empty 2, table/no-file 1`."""
     counts = Counter(entry["code"] for entry in rejected)
@@ -249,6 +261,8 @@ def _tell(progress: Progress, work: Records, cohort: Cohort, folder: InputFolder
         progress.note(f"{num_marked} images are marked, or likely, to have burned-in text: look at them")
     if work.rejected:
         progress.note(f"{len(work.rejected)} of {num_inputs} inputs rejected: {_counts(work.rejected)}")
+    if num_conflicts := sum(entry["code"] == CONFLICT for entry in work.rejected):
+        progress.note(f"{num_conflicts} images share SOP Instance UIDs but differ: {_WITHOUT_UIDS}")
     if any(entry["code"] in {"table/no-file", "table/no-row"} for entry in work.rejected):
         progress.note("--unmatched skip leaves out rows without a file and files without a row")
     if not any("patient" in record or "group" in record for record in work.records):

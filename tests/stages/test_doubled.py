@@ -12,6 +12,7 @@ from medcli.config import IngestConfig
 from medcli.stages.ingest import run
 from medcli.store.manifest import Manifest
 from medcli.store.sources import read_sources
+from tests.cli.run import medcli
 from tests.formats.make import dicom_bytes, ramp
 
 
@@ -60,6 +61,21 @@ def test_other_pixels_under_one_uid_are_all_refused(tmp_path: Path) -> None:
     _, codes, kept = ingest(root)
     assert codes == dict.fromkeys(("a.dcm", "b.dcm", "d.dcm"), "file/uid-conflict")
     assert kept == ["c.dcm"]
+
+
+def test_one_uid_for_all_is_said_with_a_way_out(tmp_path: Path) -> None:
+    films = {f"film{i}": ramp() + i for i in range(4)}
+    root = write(tmp_path / "in", **{name: film(pixels) for name, pixels in films.items()})
+    done = medcli("ingest", root, "-o", tmp_path / "cohort.json", "--key-file", tmp_path / "key")
+    assert "anonymiser may have given one to all" in done.stderr
+    (root / "other.dcm").write_bytes(film(ramp() + 9, uid="1.2.4"))
+    done = medcli("ingest", root, "-o", tmp_path / "cohort.json", "--key-file", tmp_path / "key")
+    assert "4 images share SOP Instance UIDs but differ" in done.stderr
+    without = write(
+        tmp_path / "without",
+        **{name: dicom_bytes(pixels, SOPInstanceUID=None) for name, pixels in films.items()},
+    )
+    assert len(ingest(without)[2]) == 4
 
 
 def test_copies_whose_rows_contradict_each_other_are_refused(tmp_path: Path) -> None:
