@@ -85,7 +85,8 @@ def compare(
     equivalent or non-inferior by a margin that is given before. Differences are A less B.
 
     --each FIELD takes every value of a field in the sources after the first as a source of its own, and
-    compares each with the first: a result at home against those of several sites.
+    compares each with the first: a result at home against those of several sites. Of a manifest with an
+    external part it takes that part.
     """
     config = CompareConfig(**locals())
     if planned_only(config):

@@ -104,10 +104,16 @@ def load_entrants(config: CompareConfig) -> list[Entrant]:
         if calibrations:
             path = str(calibrations[number])
             manifest.calibration = load(path).require("calibration", made_by="calibrate")
-        only = next(iter(manifest.predictions)) if len(manifest.predictions) == 1 else Part.test
-        ref = predictions_of(manifest, str(config.part or only))
+        ref = predictions_of(manifest, str(config.part or _default_part(manifest, config, number)))
         entrants.append(Entrant(names[number], manifest, ref, open_predictions(ref)))
     return entrants if config.each is None else _apart(entrants, config.each)
+
+
+def _default_part(manifest: Manifest, config: CompareConfig, number: int) -> str:
+    """The only part there is, or test; with `each`, of the sources after the first the external part."""
+    if config.each is not None and number > 0 and Part.external in manifest.predictions:
+        return str(Part.external)
+    return next(iter(manifest.predictions)) if len(manifest.predictions) == 1 else str(Part.test)
 
 
 def field_value(record: dict[str, Any], field: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -15,9 +16,12 @@ from medcli.metrics.mcnemar import mcnemar_test
 from medcli.metrics.multiplicity import holm
 from medcli.reporting.methods import METHODS, method_words
 from medcli.stages import compare
+from medcli.store.manifest import Manifest, write_manifest
+from medcli.store.predictions import write_predictions
 from medcli.store.results_schema import check_results
 from tests.cli.run import medcli
 from tests.realdata import real_data
+from tests.reporting.synthetic import multiclass
 
 
 def study(seed=0, n=240, patients=120):
@@ -397,3 +401,23 @@ def test_every_site_elsewhere_is_set_against_home(tmp_path, key):
     assert [test["p_holm"] for test in p] == pytest.approx(holm([test["p"] for test in p]))
     with pytest.raises(DataError, match="240 of 240 images of sites have no 'device'"):
         run(key, home, sites, each="device")
+
+
+def test_of_a_manifest_with_an_external_part_each_takes_that_part(tmp_path):
+    def write(name, scored):
+        return {part: write_predictions(tmp_path / f"{name}-{part}.h5", one) for part, one in scored.items()}
+
+    home = multiclass("test", seed=2)
+    away = multiclass("external", seed=3)
+    records = [{**r, "id": f"{int(r['id'], 16) + 2**40:016x}", "site": "b"} for r in away.records]
+    away = dataclasses.replace(away, records=records)
+    sources = []
+    for name, parts in (("home", {"test": home}), ("both", {"test": home, "external": away})):
+        manifest = Manifest(task=home.header["task"], predictions=write(name, parts))
+        write_manifest(manifest, tmp_path / f"{name}.json")
+        sources.append(str(tmp_path / f"{name}.json"))
+    found = compare.run(CompareConfig(sources=tuple(sources), each="site", resamples=100, jobs=1))
+    assert [(model["name"], model["part"]) for model in found["models"]] == [
+        ("home", "test"),
+        ("b", "external"),
+    ]
