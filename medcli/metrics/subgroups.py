@@ -7,13 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from medcli.metrics.calibration_measures import (
-    calibration_intercept,
-    calibration_slope,
-    observed_to_expected,
-)
-from medcli.metrics.classification import rates_at_threshold
-from medcli.metrics.discrimination import auc_quantity
+from medcli.metrics.bootstrap import Resamples
 from medcli.metrics.ece import label_ece
 from medcli.metrics.equalised_odds import equalised_odds
 from medcli.metrics.group_accuracy import compare_accuracy
@@ -27,15 +21,23 @@ from medcli.metrics.heterogeneity import (
 )
 from medcli.metrics.influences import correlation, influences
 from medcli.metrics.intervals import proportion
+from medcli.metrics.label import Label, label_of
+from medcli.metrics.measures import TRUSTED, called, ranked
 from medcli.metrics.multiplicity import holm
-from medcli.metrics.probability import brier_quantity
 from medcli.metrics.scored import Scored
 from medcli.metrics.settings import Settings
 from medcli.quantity import Quantity, beside, undefined
 from medcli.store.digests import derive_seed
 
 RATES = ("sensitivity", "specificity", "ppv", "npv")
-CALIBRATION = ("calibration_intercept", "calibration_slope", "observed_to_expected", "ece", "brier")
+CALIBRATION = (
+    "calibration_intercept",
+    "calibration_slope",
+    "observed_to_expected",
+    "brier",
+    "scaled_brier",
+    "log_loss",
+)
 COMPARED = {
     **dict.fromkeys(("prevalence", "auc", *RATES), "logit"),
     **dict.fromkeys(("calibration_intercept", "calibration_slope"), "plain"),
@@ -72,6 +74,7 @@ def compare_groups(
         `calls` (`compare_accuracy`) where classes exclude each other, else None.
     """
     parts = [np.flatnonzero(codes == code) for code in range(len(names))]
+    groups = [_Part.of(scored, rows, name, settings) for rows, name in zip(parts, names, strict=True)]
     compared = [code for code, name in enumerate(names) if name not in listed]
     held = np.zeros((len(compared), scored.num_clusters), dtype=bool)
     for row, code in enumerate(compared):
@@ -83,7 +86,7 @@ def compare_groups(
         ],
         "n_shared": int(np.sum(held.sum(axis=0) > 1)),
         "classes": [
-            _one_class(scored, column, parts, names, listed=listed, settings=settings)
+            _one_class(scored, column, groups, listed=listed, settings=settings)
             for column in range(len(scored.classes))
         ],
         "calls": compare_accuracy(scored, codes, names, listed=listed, settings=settings)
@@ -97,27 +100,38 @@ def num_permutations(settings: Settings) -> int:
     return max(min(PERMUTATIONS, settings.resamples), settings.resamples // 2)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """The images of one group: their rows among all, they alone, and the resamples of their patients."""
+
+    name: str
+    rows: np.ndarray
+    scored: Scored
+    resamples: Resamples
+
+    @classmethod
+    def of(cls, scored: Scored, rows: np.ndarray, name: str, settings: Settings) -> _Part:
+        alone = scored.subset(rows)
+        draws = Resamples(alone.num_clusters, derive_seed(settings.seed, name), settings.resamples)
+        return cls(name, rows, alone, draws)
+
+
 def _one_class(
-    scored: Scored,
-    column: int,
-    parts: list[np.ndarray],
-    names: list[str],
-    *,
-    listed: dict[str, str],
-    settings: Settings,
+    scored: Scored, column: int, parts: list[_Part], *, listed: dict[str, str], settings: Settings
 ) -> dict[str, Any]:
     known = ~np.isnan(scored.targets[:, column])
-    entries, seeds = [], derive_seed(settings.seed, scored.classes[column])
-    for name, members in zip(names, parts, strict=True):
-        rows = members[known[members]]
-        reason = listed.get(name) or too_few(scored.targets[rows, column], scored.clusters[rows])
-        measures = _measures(scored, column, rows, settings=settings, seed=seeds)
-        entries.append(_Group(name, rows, reason, measures))
+    entries, seed = [], derive_seed(settings.seed, scored.classes[column])
+    for part in parts:
+        rows = part.rows[known[part.rows]]
+        reason = listed.get(part.name) or too_few(scored.targets[rows, column], scored.clusters[rows])
+        label = label_of(part.scored, column, settings=settings, resamples=part.resamples)
+        measures = _measures(label, _probabilities(scored, column, rows), scored.why_ranks, seed=seed)
+        entries.append(_Group(part.name, rows, reason, measures))
     tested = [entry for entry in entries if entry.reason is None]
     return {
         "class": scored.classes[column],
         "groups": [entry.described(scored, column) for entry in entries],
-        **_differences(scored, column, tested, settings=settings, seed=seeds),
+        **_differences(scored, column, tested, settings=settings, seed=seed),
     }
 
 
@@ -155,38 +169,21 @@ def _probabilities(scored: Scored, column: int, rows: np.ndarray) -> np.ndarray 
 
 
 def _measures(
-    scored: Scored, column: int, rows: np.ndarray, *, settings: Settings, seed: int
+    label: Label, probabilities: np.ndarray | None, why_ranks: str, *, seed: int
 ) -> dict[str, Quantity]:
-    """All measures of one class over some images."""
-    level = settings.level
-    targets, clusters = scored.targets[rows, column], scored.clusters[rows]
-    n, used = len(rows), len(np.unique(clusters))
-    _, codes = np.unique(clusters, return_inverse=True)
-    found = {
-        "prevalence": proportion(
-            targets == 1, clusters, level=level, none_reason="no known label", exact=settings.exact
-        ),
-        "auc": auc_quantity(targets, scored.ranks[rows, column], codes, level=level),
-    }
-    is_called = _called(scored, column, rows)
-    if is_called is None:
-        reason = f"no threshold: {scored.thresholds[column]['reason']}"
-        found |= dict.fromkeys(RATES, undefined(reason, method="at a threshold", n=n, n_clusters=used))
-    else:
-        rates = rates_at_threshold(targets, is_called, clusters, level=level, exact=settings.exact)
-        found |= {name: rates[name] for name in RATES}
-    p = _probabilities(scored, column, rows)
-    if p is None:
-        none = undefined(scored.why_ranks, method="calibration", n=n, n_clusters=used)
-        return found | dict.fromkeys(CALIBRATION, none)
-    return found | {
-        "calibration_intercept": calibration_intercept(p, targets, clusters, level=level),
-        "calibration_slope": calibration_slope(p, targets, clusters, level=level),
-        "observed_to_expected": observed_to_expected(p, targets, clusters, level=level),
-        "ece": label_ece(
-            p, targets, clusters, num_bins=settings.num_bins, level=level, seed=seed, simulations=100
-        ),
-        "brier": brier_quantity(p, targets, clusters, level=level),
+    """All measures of one class over the images of one group."""
+    settings, level = label.settings, label.settings.level
+    is_positive, why = label.targets == 1, "no known label"
+    share = proportion(is_positive, label.clusters, level=level, none_reason=why, exact=settings.exact)
+    found = {"prevalence": share, **ranked(label), **called(label)}
+    if probabilities is None:
+        none = undefined(why_ranks, method="calibration", n=label.n, n_clusters=label.n_clusters)
+        return found | dict.fromkeys(("ece", *CALIBRATION), none)
+    bins = {"num_bins": settings.num_bins, "level": level, "seed": seed, "simulations": 100}
+    return {
+        **found,
+        "ece": label_ece(probabilities, label.targets, label.clusters, **bins),
+        **{name: TRUSTED[name](label, probabilities) for name in CALIBRATION},
     }
 
 

@@ -115,8 +115,19 @@ def test_every_measure_is_that_of_the_group_alone_at_the_threshold_of_all():
     for code, group in enumerate(found["classes"][0]["groups"]):
         rows = (codes == code) & ~np.isnan(targets)
         truth, p, owners = targets[rows], values[rows], clusters[rows]
-        assert group["auc"] == auc_quantity(truth, p, np.unique(owners, return_inverse=True)[1], level=0.95)
+        area = auc_quantity(truth, p, np.unique(owners, return_inverse=True)[1], level=0.95)
+        assert group["auc"]["estimate"] == area["estimate"]
+        assert group["auc"]["ci"] == pytest.approx(area["ci"], rel=1e-12)
         rates = rates_at_threshold(truth, p >= 0.4, owners, level=0.95)
+        hit, called, positives = np.sum(truth[p >= 0.4]), np.sum(p >= 0.4), truth.sum()
+        assert group["f1"]["estimate"] == pytest.approx(2 * hit / (called + positives))
+        assert group["accuracy"]["estimate"] == pytest.approx(np.mean((p >= 0.4) == truth))
+        assert group["mcc"]["estimate"] == pytest.approx(np.corrcoef(p >= 0.4, truth)[0, 1])
+        assert group["log_loss"]["estimate"] == pytest.approx(-np.mean(np.log(np.where(truth, p, 1 - p))))
+        ordered = truth[np.argsort(-p)]
+        precisions = np.cumsum(ordered) / np.arange(1, len(ordered) + 1)
+        assert group["average_precision"]["estimate"] == pytest.approx(precisions[ordered == 1].mean())
+        assert all(group[name]["ci"] for name in ("average_precision", "f1", "mcc", "scaled_brier"))
         assert all(group[name] == rates[name] for name in ("sensitivity", "specificity", "ppv", "npv"))
         assert group["observed_to_expected"] == observed_to_expected(p, truth, owners, level=0.95)
         assert group["calibration_slope"] == calibration_slope(p, truth, owners, level=0.95)

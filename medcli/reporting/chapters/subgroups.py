@@ -12,6 +12,7 @@ from medcli.reporting.words import field_words, group_words, number, p_value, pr
 
 TOLD = ("auc", "sensitivity", "specificity")
 RATES = ("auc", "sensitivity", "specificity", "ppv", "npv")
+FURTHER = ("average_precision", "balanced_accuracy", "f1", "mcc", "kappa", "lr_positive", "lr_negative")
 TRUST = ("prevalence", "observed_to_expected", "calibration_intercept", "calibration_slope", "ece", "brier")
 COMPARED = ("prevalence", *RATES, *(name for name in TRUST if name not in {"prevalence", "ece"}))
 # With more classes, what belongs to each class is told only where groups differ.
@@ -21,7 +22,8 @@ _FEW_CLASSES = 3
 def _words(section: Section) -> dict[str, Any]:
     fields = [_field(field, level=section["level"]) for field in section["subgroups"]["fields"]]
     has_trust = any(group["brier"]["estimate"] is not None for group in _groups(section))
-    return {"fields": fields, "rates": RATES, "trust": TRUST if has_trust else (), "label_of": measure_label}
+    trust = TRUST if has_trust else ()
+    return {"fields": fields, "rates": RATES, "further": FURTHER, "trust": trust, "label_of": measure_label}
 
 
 def _groups(section: Section) -> Rows:
@@ -158,7 +160,8 @@ def _tables(section: Section) -> dict[str, Rows]:
     for field in section["subgroups"]["fields"]:
         for entry in field["classes"]:
             for group in entry["groups"]:
-                rows += [_row(field["field"], entry, group, measure) for measure in (*COMPARED, "ece")]
+                measures = [name for name, value in group.items() if isinstance(value, dict)]
+                rows += [_row(field["field"], entry, group, measure) for measure in measures]
         for group in (field["calls"] or {"groups": ()})["groups"]:
             rows.append(_row(field["field"], {"class": "all classes", **field["calls"]}, group, "accuracy"))
     return {"subgroups": rows}
