@@ -35,19 +35,27 @@ def grad_cam(model: Any, images: torch.Tensor) -> Attribution:
         model: A timm model with `forward_features` and `forward_head`; it is put into evaluation mode.
         images: float [images, channels, height, width], normalised as the model expects.
     """
-    model.eval()
+    features, logits = features_and_logits(model, images)
+    maps = channels_first(features, model)
     with torch.no_grad():
-        features = model.forward_features(images)
-        logits = model.forward_head(features.clone())
-        maps = channels_first(features, model)
         weights = closed_form_weights(model, features, maps)
     if weights is None:
         weights = gradient_weights(model, features)
+    return rectified(torch.einsum("nkc,nchw->nkhw", weights, maps), images, logits)
+
+
+def features_and_logits(model: Any, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The last feature maps, as the network returns them, and the logits, [images, classes]; no gradients."""
+    model.eval()
     with torch.no_grad():
-        coarse = torch.einsum("nkc,nchw->nkhw", weights, maps).relu()
-    return Attribution(
-        to_image_size(coarse, (images.shape[2], images.shape[3])), logits.float().cpu().numpy()
-    )
+        features = model.forward_features(images)
+        return features, model.forward_head(features.clone())
+
+
+def rectified(coarse: torch.Tensor, images: torch.Tensor, logits: torch.Tensor) -> Attribution:
+    """What speaks for each class, of maps as coarse as the features, at the size of the images."""
+    maps = to_image_size(coarse.detach().relu(), (images.shape[2], images.shape[3]))
+    return Attribution(maps, logits.float().cpu().numpy())
 
 
 def closed_form_weights(model: Any, features: torch.Tensor, maps: torch.Tensor) -> torch.Tensor | None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from medcli.attribution.gradcam import channels_first, gradients
-from medcli.attribution.result import Attribution, to_image_size
+from medcli.attribution.gradcam import channels_first, features_and_logits, gradients, rectified
+from medcli.attribution.result import Attribution
 
 
 def hires_cam(model: Any, images: torch.Tensor) -> Attribution:
@@ -21,13 +21,7 @@ def hires_cam(model: Any, images: torch.Tensor) -> Attribution:
         model: A timm model with `forward_features` and `forward_head`; it is put into evaluation mode.
         images: float [images, channels, height, width], normalised as the model expects.
     """
-    model.eval()
-    with torch.no_grad():
-        features = model.forward_features(images)
-        logits = model.forward_head(features.clone())
-        maps = channels_first(features, model)
+    features, logits = features_and_logits(model, images)
+    maps = channels_first(features, model)
     products = [(gradient * maps).sum(dim=1) for gradient in gradients(model, features)]
-    coarse = torch.stack(products, dim=1).relu()
-    return Attribution(
-        to_image_size(coarse, (images.shape[2], images.shape[3])), logits.float().cpu().numpy()
-    )
+    return rectified(torch.stack(products, dim=1), images, logits)

@@ -14,7 +14,6 @@ from pydicom import uid
 from pydicom._uid_dict import UID_dictionary
 from pydicom.dataset import FileDataset
 from pydicom.filebase import DicomBytesIO
-from pydicom.pixels import get_decoder
 
 from medcli.errors import DataError
 from medcli.formats import dicom_codecs
@@ -38,6 +37,8 @@ _CHECKED = [
     "ConcatenationUID",
     "InConcatenationTotalNumber",
 ]
+# Compressed pixel data that pydicom decodes without a codec of ours.
+_BY_PYDICOM = {uid.JPEGBaseline8Bit, uid.RLELossless}
 _PIXELS = {"PixelData": 0, "FloatPixelData": 32, "DoubleFloatPixelData": 64}
 _TINY = 256  # bytes; no DICOM object is that small
 _NO_PICTURES = {uid.SegmentationStorage, uid.RTDoseStorage, uid.SurfaceSegmentationStorage}
@@ -113,11 +114,7 @@ def transfer_syntax(dataset: FileDataset) -> uid.UID:
     syntax = uid.UID(declared)
     if declared not in uid.AllTransferSyntaxes:
         raise reject("decode/unsupported-syntax", "(0002,0010) Transfer Syntax UID is none that is known")
-    try:
-        is_read = dicom_codecs.is_available(syntax) or get_decoder(syntax).is_available
-    except NotImplementedError:
-        is_read = False
-    if not is_read:
+    if syntax.is_compressed and syntax not in _BY_PYDICOM and not dicom_codecs.is_available(syntax):
         raise reject("decode/unsupported-syntax", f"transfer syntax {syntax.name} is not read")
     return syntax
 

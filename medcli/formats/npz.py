@@ -18,7 +18,7 @@ from numpy.lib import format as npy
 from medcli.formats.codes import DECODER_FAULTS, reject
 from medcli.formats.source import MAX_BYTES, SourceHeader, SourceImage
 
-_FAULTS: tuple[type[BaseException], ...] = (*DECODER_FAULTS, zipfile.BadZipFile, NotImplementedError)
+_FAULTS: tuple[type[BaseException], ...] = (*DECODER_FAULTS, zipfile.BadZipFile)
 _KINDS = "uif"
 
 

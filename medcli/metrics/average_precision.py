@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -102,21 +103,28 @@ def average_precision_quantity(
         se = standard_error(values)
         method = f"average precision, {describe(values, kind='logit scale')['method']}"
         reach = precision_reach(targets, clusters, level=level)
-    interval = None if not se else logit_bounds(estimate, se, z=reach)
-    value = quantity(
-        estimate,
-        ci=interval,
-        level=level,
-        se=se,
-        method=method,
-        n=len(targets),
-        n_clusters=used,
-        flags=[f"few positives ({positives})"] if positives < 30 else [],
-        reason=None if interval else "no interval: the average precision is 1, or does not vary",
-    )
+    flags = [f"few positives ({positives})"] if positives < 30 else []
+    facts: dict[str, Any] = {"method": method, "n": len(targets), "n_clusters": used, "flags": flags}
+    value = precision_quantity(estimate, se, reach, level=level, **facts)
     if used < len(targets):
         value["resamples"] = resamples.count
     return beside(value, rule="prevalence", estimate=positives / len(targets))
+
+
+def precision_quantity(
+    estimate: float, se: float | None, reach: float, *, level: float, **facts: Any
+) -> Quantity:
+    """An average precision, or a mean of several, with its interval on the logit scale.
+
+    Args:
+        estimate: From 0 to 1.
+        se: Its standard error; None or 0 gives no interval, and the reason.
+        reach: Standard errors that the interval reaches.
+        facts: As of `quantity`.
+    """
+    interval = None if not se else logit_bounds(estimate, se, z=reach)
+    reason = None if interval else "no interval: the average precision is 1, or does not vary"
+    return quantity(estimate, ci=interval, level=level, se=se, reason=reason, **facts)
 
 
 def precision_reach(targets: np.ndarray, clusters: np.ndarray, *, level: float) -> float:

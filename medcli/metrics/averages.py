@@ -9,13 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from medcli.metrics.average_precision import average_precision, precision_reach, resampled_precision
-from medcli.metrics.bootstrap import PatientSums, Resamples, describe, logit_bounds, standard_error
+from medcli.metrics.average_precision import (
+    average_precision,
+    precision_quantity,
+    precision_reach,
+    resampled_precision,
+)
+from medcli.metrics.bootstrap import PatientSums, Resamples, describe, standard_error
 from medcli.metrics.discrimination import auc_quantity
 from medcli.metrics.label import known_rows
 from medcli.metrics.scored import Scored
 from medcli.metrics.settings import Settings
-from medcli.quantity import Quantity, beside, quantity, undefined
+from medcli.quantity import Quantity, beside, undefined
 
 ALWAYS_YES, MOST_FREQUENT = "always yes", "the most frequent class for every image"
 OF_CALLS = tuple(
@@ -189,16 +194,8 @@ def _by_resamples(
     estimate: float, drawn: np.ndarray, reach: float, *, name: str, level: float, **facts: Any
 ) -> Quantity:
     se, told = standard_error(drawn), describe(drawn, kind="logit scale")
-    interval = None if not se else logit_bounds(estimate, se, z=reach)
-    value = quantity(
-        estimate,
-        ci=interval,
-        level=level,
-        se=se,
-        method=f"{name}, {told['method']}",
-        reason=None if interval else "no interval: the average precision is 1, or does not vary",
-        **facts,
-    )
+    facts["method"] = f"{name}, {told['method']}"
+    value = precision_quantity(estimate, se, reach, level=level, **facts)
     return {**value, "resamples": told["resamples"], "defined": told["defined"]}
 
 
