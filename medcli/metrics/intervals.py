@@ -150,7 +150,13 @@ def newcombe_auc(estimate: float, positives: float, negatives: float, *, level: 
 
 
 def mean_value(
-    values: np.ndarray, clusters: np.ndarray, *, level: float, what: str, floor: float | None = 0.0
+    values: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    level: float,
+    what: str,
+    floor: float | None = 0.0,
+    ceiling: float = math.inf,
 ) -> Quantity:
     """Mean of one number an image, with an interval by Student's t whose variance is summed by patient.
 
@@ -161,6 +167,7 @@ def mean_value(
         clusters: Patient of each image.
         what: What they are.
         floor: What they cannot be below, 0 or None.
+        ceiling: What they cannot be above; the interval ends there.
 
     Reference: Liang & Zeger, Biometrika 1986 (working independence).
     """
@@ -184,9 +191,9 @@ def mean_value(
     half = student_quantile(level, num_clusters) * se
     if is_logarithmic:
         factor = math.exp(min(700.0, half / mean))
-        interval = mean / factor, mean * factor
+        interval = mean / factor, min(ceiling, mean * factor)
     else:
-        interval = (mean - half if floor is None else max(floor, mean - half)), mean + half
+        interval = (mean - half if floor is None else max(floor, mean - half)), min(ceiling, mean + half)
     return quantity(mean, ci=interval, level=level, se=se, method=method, n=size, n_clusters=num_clusters)
 
 

@@ -71,7 +71,7 @@ TOPICS = (
 )
 
 
-NEEDED_KEYS = {"heatmaps": "gallery", "decisions": "decision_curves"}
+NEEDED_KEYS = {"decisions": "decision_curves"}
 """Where a part's numbers are, if not under its own name."""
 
 

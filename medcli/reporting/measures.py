@@ -73,9 +73,19 @@ LABELS = {
     "krippendorff": "Krippendorff's alpha",
     "icc": "Intraclass correlation",
     "cohen": "Cohen's kappa",
+    "pointing": "Highest point in the finding",
+    "energy": "Share of the map in the finding",
+    "dice": "Dice",
+    "iou": "Intersection over union",
+    "pixel_auc": "AUC of pixels",
+    "deletion": "Area under the curve of deletion",
+    "deletion_gain": "Gain of deletion over turned maps",
+    "insertion": "Area under the curve of insertion",
+    "insertion_gain": "Gain of insertion over turned maps",
 }
 _PROPER = (
     "Brennan",
+    "Dice",
     "Brier",
     "Cohen",
     "Conger",
@@ -115,6 +125,8 @@ HOLDERS = {
     "means",
     "equalised_odds",
     "prevalences",
+    "heatmaps",
+    "faithfulness",
 }
 """Keys that only hold what is named further down."""
 

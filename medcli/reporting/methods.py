@@ -139,7 +139,7 @@ METHODS = (
     Method(
         "Student's t",
         "Means over images have intervals by Student's t with standard errors by patient, on the logarithmic "
-        "scale for what cannot be negative (Brier score, log loss).",
+        "scale for what cannot be negative, such as the Brier score and the log loss.",
         "Brier GW. Monthly Weather Review 1950;78:1-3; Liang KY, Zeger SL. Biometrika 1986;73:13-22.",
     ),
     Method(
@@ -359,6 +359,15 @@ CALIBRATORS = {
     "isotonic": ("isotonic regression", "Zadrozny B, Elkan C. KDD 2002:694-699."),
     "vector": ("vector scaling", "Guo C et al. ICML 2017:1321-1330."),
 }
+_MAPS = {
+    "gradcam": ("Grad-CAM", "Selvaraju RR et al. ICCV 2017:618-626."),
+    "hirescam": ("HiResCAM", "Draelos RL, Carin L. arXiv:2011.08891, 2020."),
+    "rollout": ("attention rollout", "Abnar S, Zuidema W. ACL 2020:4190-4197."),
+}
+_LOCALISED = (
+    "Zhang J et al. International Journal of Computer Vision 2018;126:1084-1102; Wang H et al. CVPR "
+    "Workshops 2020; Arras L, Osman A, Samek W. Information Fusion 2022;81:14-40."
+)
 _SAERENS = "Saerens M, Latinne P, Decaestecker C. Neural Computation 2002;14:21-41."
 _LEE = (
     "Lee Y, Barber RF, Willett R. Distribution-free inference with hierarchical data. arXiv:2306.06342, 2023."
@@ -380,7 +389,7 @@ def methods_paragraph(evaluation: dict[str, Any], sentences: list[str]) -> tuple
     """The opening sentences, then one for each method that results carry; and the sources."""
     sources: list[str] = []
     sentences = list(sentences)
-    for sentence, source in _calibration(evaluation):
+    for sentence, source in (*_calibration(evaluation), *_heatmaps(evaluation)):
         sources.append(source)
         sentences.append(f"{sentence} [{len(sources)}].")
     for method in used_methods(evaluation):
@@ -445,6 +454,27 @@ def _calibration(evaluation: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield (
             f"Prediction sets for a coverage of {asked} were made class by class, each patient counting once",
             _LEE,
+        )
+
+
+def _heatmaps(evaluation: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """How maps were made and what they were held against, each with its source."""
+    made = evaluation.get("heatmaps")
+    if not made:
+        return
+    label, source = _MAPS[made["method"]]
+    yield f"Heatmaps of {words.count(made['n'], 'image')} were made by {label}", source
+    if made["classes"]:
+        yield (
+            "They were held against outlines of the findings by their highest point (pointing game), the "
+            "share of the map inside, and overlap, beside what a map that knows nothing gets",
+            _LOCALISED,
+        )
+    if made["faithfulness"]:
+        yield (
+            "Pixels were deleted and inserted in the order of the maps, and in that of the same maps turned "
+            "by 180 degrees",
+            "Petsiuk V, Das A, Saenko K. BMVC 2018:151.",
         )
 
 

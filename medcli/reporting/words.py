@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 MINUS = "−"
@@ -63,6 +64,16 @@ def count(size: int, noun: str) -> str:
     """`1 image`, `367 images`, `2 classes`."""
     plural = noun + ("es" if noun.endswith("s") else "s")
     return f"{size:,} {noun if size == 1 else plural}"
+
+
+def listed(items: Iterable[str]) -> str:
+    """`a`, `a and b`, `a, b and c`; with semicolons where an item has a comma."""
+    *most, last = items
+    if not most:
+        return last
+    if any("," in item for item in (*most, last)):
+        return "; ".join([*most, f"and {last}"])
+    return f"{', '.join(most)} and {last}"
 
 
 def field_words(field: str) -> str:

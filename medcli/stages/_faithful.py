@@ -45,7 +45,7 @@ def summarise_faithfulness(outcomes: list[tuple[dict[str, Any], Areas]], *, step
     _, patients = patient_codes([record for record, _ in outcomes])
 
     def mean_of(values: list[float], what: str, floor: float | None) -> Any:
-        return mean_value(np.array(values), patients, level=LEVEL, what=what, floor=floor)
+        return mean_value(np.array(values), patients, level=LEVEL, what=what, floor=floor, ceiling=1.0)
 
     section: dict[str, Any] = {"steps": steps}
     for name, sign in (("deletion", -1), ("insertion", 1)):

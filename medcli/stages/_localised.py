@@ -56,7 +56,7 @@ def summarise(outcomes: list[Outcome]) -> dict[str, Any]:
 
     def mean_of(name: str) -> Any:
         kept = ~np.isnan(values(name)) if known else np.zeros(0, dtype=bool)
-        return mean_value(values(name)[kept], patients[kept], level=LEVEL, what="mean")
+        return mean_value(values(name)[kept], patients[kept], level=LEVEL, what="mean", ceiling=1.0)
 
     chance, chance_iou = (
         float(np.mean(values(name))) if known else None for name in ("chance", "chance_iou")

@@ -18,6 +18,7 @@ from medcli.metrics.summary import summarize
 from medcli.metrics.worst_errors import worst_errors
 from medcli.progress import SILENT, Progress
 from medcli.stages._decisions import decision_section
+from medcli.stages._heatmaps import gallery_of, heatmap_section
 from medcli.stages._plan import plan_study
 from medcli.stages._policies import moved_by_policy, sweep_policies
 from medcli.stages._prediction_sets import sets_section
@@ -33,7 +34,7 @@ from medcli.store.atomic import check_creatable, prepare_folder
 from medcli.store.digests import sha256_file
 from medcli.store.manifest import Manifest, load
 from medcli.store.predictions import Predictions
-from medcli.store.references import Reference, display, verify
+from medcli.store.references import Reference, display
 from medcli.store.results_schema import EVALUATION_VERSION
 
 CALIBRATION = ("method", "fitted_on", "parameters", "folds", "comparison", "prevalence_shift", "digest")
@@ -85,6 +86,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
         section["flags"] += [*readers.get("flags", ()), *unsettled(section.get("requirements", ()))]
         section |= {"decision_curves": decisions} if decisions else {}
         section |= {"plan": plan} if plan else {}
+        section |= {"heatmaps": heatmaps} if (heatmaps := heatmap_section(manifest)) else {}
         step(1, note="numbers")
         inputs = [("predictions", ref["sha256"]), *reader_inputs]
         if thresholds["source"] == "val":
@@ -148,18 +150,17 @@ def _render(section: dict[str, Any], manifest: Manifest, *, step: Any) -> dict[s
     from medcli.reporting.report import render_report
 
     numbers = json.dumps(section, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    files = render_report(section, study=_study(manifest), gallery=_gallery(manifest))
+    files = render_report(section, study=_study(manifest), gallery=gallery_of(manifest))
     step(1, note="figures")
-    return {**files, "evaluation.json": numbers.encode(), "methods.md": _methods(section, manifest).encode()}
+    return {**files, "evaluation.json": numbers.encode(), "methods.md": _methods(section).encode()}
 
 
-def _methods(section: dict[str, Any], manifest: Manifest) -> str:
+def _methods(section: dict[str, Any]) -> str:
     """The paragraph for a paper, and what reporting guidelines ask for beside it."""
     from medcli.reporting.checklists import answered_parts, checklist_markdown
     from medcli.reporting.methods import methods_markdown, methods_used
 
-    parts = answered_parts({**section, "gallery": manifest.explanation})
-    return f"{methods_markdown(*methods_used(section))}\n{checklist_markdown(parts)}"
+    return f"{methods_markdown(*methods_used(section))}\n{checklist_markdown(answered_parts(section))}"
 
 
 def _study(manifest: Manifest) -> dict[str, Any]:
@@ -173,8 +174,3 @@ def _study(manifest: Manifest) -> dict[str, Any]:
         "model": (manifest.model or {}).get("name"),
         "history": manifest.history,
     }
-
-
-def _gallery(manifest: Manifest) -> bytes | None:
-    found = (manifest.explanation or {}).get("gallery")
-    return verify(found).read_bytes() if isinstance(found, dict) else None

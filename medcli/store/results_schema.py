@@ -139,6 +139,23 @@ _PLAN = {
         "additionalProperties": _INTERVAL,
     },
 }
+_HEATMAPS = {
+    "description": "How explain made maps, and what they were held against",
+    "type": "object",
+    "required": ["method", "part", "n", "n_available", "classes", "faithfulness"],
+    "properties": {
+        **dict.fromkeys(("n", "n_available"), _COUNT),
+        "classes": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["class", "num_masks", "num_empty_maps"],
+                "additionalProperties": _ANY,
+            },
+        },
+        "faithfulness": {"type": ["object", "null"], "additionalProperties": _ANY},
+    },
+}
 
 
 def _schema(
@@ -185,7 +202,7 @@ RESULTS_SCHEMAS = {
             "curves": {"type": "array", "items": _CURVES, "minItems": 1},
             "errors": {"type": "array", "items": {"type": "object", "required": ["class", "id", "score"]}},
         },
-        {"plan": {"type": "object", "required": [*_PLAN], "properties": _PLAN}},
+        {"plan": {"type": "object", "required": [*_PLAN], "properties": _PLAN}, "heatmaps": _HEATMAPS},
     ),
     "comparison": _schema(
         "medcli comparison, version 1",

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from medcli.stages._faithful import summarise_faithfulness
+from medcli.stages._localised import summarise
 from medcli.store.manifest import Manifest, write_manifest
 from medcli.store.predictions import Predictions, write_predictions
 
@@ -77,3 +81,34 @@ def study(folder: Path, make=multilabel, *, parts: tuple[str, ...] = ("val", "te
     )
     write_manifest(manifest, folder / "study.json")
     return folder / "study.json"
+
+
+def explained(gallery: dict[str, Any], classes: Sequence[str] = ()) -> dict[str, Any]:
+    """A section `explanation`: maps of the first class lie on the finding, those of others beside it."""
+    records = [{"patient": f"{number:016x}"} for number in range(12)]
+    areas = {"deletion": 0.3, "deletion_turned": 0.5, "insertion": 0.8, "insertion_turned": 0.5}
+    spread = [{name: value + number / 100 for name, value in areas.items()} for number in range(12)]
+    for number, outcome in enumerate(spread):
+        outcome["insertion_turned"] += 0.02 * number
+    return {
+        "method": "gradcam",
+        "class_specific": True,
+        "targets": list(classes),
+        "part": "test",
+        "n": 12,
+        "n_available": 40,
+        "empty_maps": {},
+        "localisation": {
+            name: summarise([(record, _figures(is_hit=place == 0)) for record in records])
+            for place, name in enumerate(classes)
+        },
+        "faithfulness": summarise_faithfulness(list(zip(records, spread, strict=True)), steps=10),
+        "maps": None,
+        "gallery": gallery,
+    }
+
+
+def _figures(*, is_hit: bool) -> dict[str, float]:
+    found = 0.9 if is_hit else 0.01
+    named = dict.fromkeys(("energy", "dice", "iou", "pixel_auc"), found)
+    return {"hit": float(is_hit), "chance": 0.05, "chance_iou": 0.02, **named}

@@ -56,13 +56,21 @@ def test_sources_are_numbered_in_the_order_of_the_text(evaluation):
     assert positions == sorted(positions)
 
 
+def test_maps_are_told_with_what_they_were_held_against(evaluation):
+    made = {"method": "hirescam", "n": 7, "classes": [], "faithfulness": {"steps": 5}}
+    text = methods_markdown(*methods_used({**evaluation, "heatmaps": made}))
+    assert "Heatmaps of 7 images were made by HiResCAM [" in text
+    assert "BMVC 2018" in text
+    assert "pointing game" not in text
+
+
 def test_every_answer_is_a_chapter():
     names = {chapter.name for chapter in CHAPTERS}
     assert {topic.section for topic in TOPICS} - {""} <= names
 
 
 def test_parts_that_are_there_are_answered(evaluation):
-    parts = answered_parts({**evaluation, "gallery": b"", "decision_curves": {"low": 0.1}})
+    parts = answered_parts({**evaluation, "heatmaps": {}, "decision_curves": {"low": 0.1}})
     assert parts == {"errors", "decisions"}
 
 

@@ -29,7 +29,7 @@ from medcli.stages import calibrate, evaluate
 from medcli.store.atomic import write_bytes
 from medcli.store.manifest import read_manifest, write_manifest
 from medcli.store.references import reference
-from tests.reporting.synthetic import LABELS, multiclass, multilabel, study
+from tests.reporting.synthetic import LABELS, explained, multiclass, multilabel, study
 
 DOT = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -67,7 +67,8 @@ def done(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     manifest = calibrate.run(CalibrateConfig(source=str(study(folder, request.param))))
     gallery = folder / "gallery.png"
-    manifest.explanation = {"gallery": reference(gallery, write_bytes(gallery, DOT))}
+    classes = manifest.task["classes"][:2]
+    manifest.explanation = explained(reference(gallery, write_bytes(gallery, DOT)), classes=classes)
     write_manifest(manifest, folder / "calibrated.json")
     manifest = evaluate.run(EvaluateConfig(source=str(folder / "calibrated.json"), report=folder / "report"))
     return (folder / "report" / "report.html").read_text(encoding="utf-8"), manifest
@@ -95,6 +96,18 @@ def test_page_needs_nothing_else(done):
         assert image["src"].startswith("data:image/")
         assert len(image["alt"]) > 20
     assert not re.search(r"https?://|url\(|@import|//[a-z]", re.sub(r'src="data:[^"]*"', "", html))
+
+
+def test_maps_are_judged_before_they_are_shown(done):
+    html, manifest = done
+    chapter = html.partition('id="heatmaps"')[2].partition("</section>")[0]
+    first = manifest.evaluation["heatmaps"]["classes"][0]
+    assert (
+        chapter.index("more often than by chance") < chapter.index("<table") < chapter.index("data:image/png")
+    )
+    assert f"{first['iou']['estimate']:.3f}" in chapter
+    assert "mean gain over the turned map" in chapter
+    assert "12 of 40 images of the test part" in chapter
 
 
 def test_figures_are_for_every_class(done):
