@@ -6,6 +6,7 @@ Reference: Vickers & Elkin, Medical Decision Making 2006; 26:565; Vickers, Van C
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ import numpy as np
 from medcli.errors import DataError
 from medcli.metrics.intervals import mean_value
 from medcli.quantity import Quantity, beside, undefined
+
+_FEWEST_STEPS = 10
 
 
 def net_benefit(
@@ -52,31 +55,43 @@ def decision_curve(
     *,
     low: float,
     high: float,
-    points: int = 51,
     level: float,
     prevalence: float | None = None,
 ) -> list[dict[str, Any]]:
-    """Net benefit at risks from `low` to `high`, a range to be declared before looking.
+    """Net benefit at round risks from `low` to `high`, a range to be declared before looking.
 
     Returns:
         One entry a threshold: `threshold`, `model` (a quantity), `everyone` and `nobody` (net benefits).
     """
-    if not 0 < low < high < 1:
-        raise DataError(f"the range of thresholds is {low:g} to {high:g}, it must rise within 0 and 1")
     outcome = _share(targets, prevalence)
     entries = []
-    for threshold in np.linspace(low, high, points):
+    for threshold in round_risks(low, high):
         model = net_benefit(
             targets,
             probabilities,
             clusters,
-            threshold=float(threshold),
+            threshold=threshold,
             level=level,
             prevalence=prevalence,
         )
-        everyone = None if outcome is None else _of_everyone(outcome, float(threshold))
-        entries.append({"threshold": float(threshold), "model": model, "everyone": everyone, "nobody": 0.0})
+        everyone = None if outcome is None else _of_everyone(outcome, threshold)
+        entries.append({"threshold": threshold, "model": model, "everyone": everyone, "nobody": 0.0})
     return entries
+
+
+def round_risks(low: float, high: float) -> list[float]:
+    """Every whole percent from `low` to `high`, or a round part of one in a narrow range, and both ends.
+
+    Raises:
+        DataError: If the range does not rise within 0 and 1.
+    """
+    if not 0 < low < high < 1:
+        raise DataError(f"the range of thresholds is {low:g} to {high:g}, it must rise within 0 and 1")
+    parts = 100
+    while (high - low) * parts < _FEWEST_STEPS:
+        parts *= 10
+    inside = (k / parts for k in range(math.ceil(low * parts), math.floor(high * parts) + 1))
+    return sorted({low, high, *(risk for risk in inside if low < risk < high)})
 
 
 def net_benefit_difference(

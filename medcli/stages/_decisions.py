@@ -10,8 +10,6 @@ from medcli.errors import UsageError
 from medcli.metrics.decision_curve import decision_curve, net_benefit
 from medcli.metrics.scored import Scored
 
-POINTS = 51
-
 
 def decision_section(scored: Scored, asked: str, *, level: float) -> dict[str, Any] | None:
     """Net benefit of every class, beside calling everyone and nobody; None when no range was declared.
@@ -45,7 +43,7 @@ def _one_class(scored: Scored, column: int, *, low: float, high: float, level: f
     if not known.any():
         return {**entry, "reason": "no known label"}
     cases = scored.targets[known, column], scored.decided[known, column], scored.clusters[known]
-    points = decision_curve(*cases, low=low, high=high, points=POINTS, level=level)
+    points = decision_curve(*cases, low=low, high=high, level=level)
     entry["curve"] = {
         "thresholds": [point["threshold"] for point in points],
         "model": [point["model"]["estimate"] for point in points],

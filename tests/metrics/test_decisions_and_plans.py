@@ -60,7 +60,7 @@ def test_calling_everyone_and_a_stated_prevalence(threshold):
 
 def test_curve_has_its_declared_range_and_differences_are_paired():
     targets, probabilities, patients = cohort()
-    curve = decision_curve(targets, probabilities, patients, low=0.05, high=0.5, points=10, level=0.95)
+    curve = decision_curve(targets, probabilities, patients, low=0.05, high=0.5, level=0.95)
     assert [curve[0]["threshold"], curve[-1]["threshold"]] == pytest.approx([0.05, 0.5])
     assert all(
         item["model"]["ci"][0] <= item["model"]["estimate"] <= item["model"]["ci"][1] for item in curve
