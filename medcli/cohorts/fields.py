@@ -9,7 +9,21 @@ from medcli.errors import DataError
 
 # What identifies an image or says its truth is no property to group it by.
 _NOT_FIELDS = frozenset(
-    {"id", "sha256", "pixels_sha256", "labels", "patient", "group", "readers", "boxes", "volume", "kept"}
+    {
+        *(
+            "id",
+            "sha256",
+            "pixels_sha256",
+            "labels",
+            "patient",
+            "group",
+            "readers",
+            "boxes",
+            "volume",
+            "kept",
+        ),
+        "pixels",
+    }
 )
 
 

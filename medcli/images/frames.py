@@ -9,6 +9,7 @@ import numpy as np
 
 from medcli.config import Depth, PreprocessConfig
 from medcli.errors import DataError
+from medcli.images.appearance import appearance
 from medcli.images.contrast import equalize_adaptive
 from medcli.images.denoise import denoise
 from medcli.images.geometry import Placement, resize_image
@@ -52,6 +53,19 @@ class Finisher:
         if depth is Depth.uint8 and small.dtype == np.uint16:
             small = to_8_bit(small)
         return with_channels(small, self.num_channels)
+
+    def appearance(self, finished: np.ndarray) -> dict[str, float]:
+        """Numbers that say what an image is like, of what `finish` gave, on one scale whatever the depth.
+
+        Black is 0 and white 1; deviations from a mean are turned back to that, and may lie beyond it.
+        """
+        if self.recipe.depth is not Depth.float16:
+            values = finished * np.float32(1 / np.iinfo(finished.dtype).max)
+        elif self.scale.moments:
+            values = self.scale.shares(finished, is_inverted=self.is_inverted)
+        else:
+            values = finished.astype(np.float32)
+        return appearance(values, is_colour=self.is_colour and self.num_channels == 3)
 
     def _half(self, frame: np.ndarray, placement: Placement, steps: Steps) -> np.ndarray:
         if not self.scale.moments:

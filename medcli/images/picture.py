@@ -52,6 +52,7 @@ class Prepared:
         crop: Which box the image was cut around (`--crop boxes`), counted from 0 in `Picture.boxes`.
         applied: Steps that `--when auto` decided for.
         flags: What is odd about it in this recipe (`Scale.flags`).
+        appearance: Its brightness, contrast, ... (`appearance.appearance`).
     """
 
     pixels: np.ndarray
@@ -61,3 +62,4 @@ class Prepared:
     crop: int | None = None
     applied: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    appearance: dict[str, float] = field(default_factory=dict)

@@ -133,7 +133,16 @@ def _prepare_slice(
     mask = None if volume.mask is None else resize_mask(volume.mask[index, rows, columns], placement)
     boxes = list(_boxes(volume, region, index, placement))
     flags = finisher.scale.flags(volume.pixels[index, rows, columns], is_inverted=finisher.is_inverted)
-    return Prepared(pixels, mask, boxes, slice=number, crop=region.crop, applied=applied, flags=flags)
+    return Prepared(
+        pixels,
+        mask,
+        boxes,
+        slice=number,
+        crop=region.crop,
+        applied=applied,
+        flags=flags,
+        appearance=finisher.appearance(finished[index, steps]),
+    )
 
 
 def _boxes(volume: Volume, region: Region, index: int, placement: Placement) -> Iterator[Box]:

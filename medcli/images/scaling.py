@@ -60,6 +60,17 @@ class Scale:
 
         return self._each(grey, undo)
 
+    def shares(self, scores: np.ndarray, *, is_inverted: bool) -> np.ndarray:
+        """Undoes `scores`: float32, black 0 and white 1, beyond where nothing is cut off."""
+
+        def undo(i: int, values: np.ndarray) -> np.ndarray:
+            ramp, (mean, deviation) = self.ramps[i], self.moments[i]
+            stored = mean + np.float64(deviation) * (-values if is_inverted else values)
+            share = (stored - ramp.low) / ((ramp.high - ramp.low) or np.inf)
+            return (1 - share if is_inverted else share).astype(np.float32)
+
+        return self._each(scores.astype(np.float32), undo)
+
     def flags(self, frame: np.ndarray, *, is_inverted: bool) -> tuple[str, ...]:
         """`unlike-training` where statistics of a training part do not suit a picture, as in other units.
 

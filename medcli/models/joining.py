@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -30,11 +32,20 @@ def join_volumes(
         rows.setdefault(record.get("volume", record["id"]), []).append(row)
     if len(rows) == len(records) and not any("volume" in record for record in records):
         return logits, targets, records
-    joined = [_of_volume(identity, records[members[0]]) for identity, members in rows.items()]
+    joined = [_of_volume(identity, [records[row] for row in members]) for identity, members in rows.items()]
     means = np.stack([logits[members].mean(axis=0, dtype=np.float64) for members in rows.values()])
     return means.astype(logits.dtype), targets[[members[0] for members in rows.values()]], joined
 
 
-def _of_volume(identity: str, record: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in record.items() if key not in _OF_SLICES}
-    return {**kept, "id": identity}
+def _of_volume(identity: str, slices: list[dict[str, Any]]) -> dict[str, Any]:
+    """The record of the first slice, without what is only its own; what the pixels are like is a mean."""
+    record = {key: value for key, value in slices[0].items() if key not in _OF_SLICES}
+    if "pixels" in record:
+        record["pixels"] = _means([one["pixels"] for one in slices if "pixels" in one])
+    return {**record, "id": identity}
+
+
+def _means(found: list[dict[str, float]]) -> dict[str, float]:
+    """The mean of each number over the slices that have it, to four digits as those are."""
+    values = {name: [one[name] for one in found if name in one] for name in sorted({*chain(*found)})}
+    return {name: float(f"{math.fsum(own) / len(own):.4g}") for name, own in values.items()}

@@ -276,6 +276,7 @@ def _record_of(record: dict[str, Any], made: Prepared) -> dict[str, Any]:
         row["applied"] = list(made.applied)
     if made.flags:
         row["quality"] = sorted({*row.get("quality", ()), *made.flags})
+    row["pixels"] = made.appearance
     return {**row, "has_mask": True} if made.mask is not None else row
 
 

@@ -97,6 +97,19 @@ RECORD_SCHEMA: dict[str, Any] = {
             "maxItems": 3,
             "description": "(rows, columns) or (slices, rows, columns)",
         },
+        "pixels": {
+            "description": "What the prepared image is like, black being 0 and white 1; of a volume "
+            "means over its slices",
+            "type": "object",
+            "additionalProperties": {"type": "number"},
+            "properties": {
+                "brightness": {"description": "Mean"},
+                "contrast": {"description": "Standard deviation over the pixels"},
+                "sharpness": {"description": "Laplacian of Gaussian over gradient, both RMS, per pixel"},
+                "noise": {"description": "Standard deviation of the noise, from the finest diagonal details"},
+                "saturation": {"description": "Of colour: mean of (largest - smallest) / largest channel"},
+            },
+        },
         "quality": {
             "type": "array",
             "items": _NAME,

@@ -28,3 +28,10 @@ def test_images_of_no_volume_stay_as_they_are():
     logits, targets = np.eye(3, dtype=np.float32), np.zeros((3, 3), dtype=np.float32)
     records = [record(i) for i in range(3)]
     assert join_volumes(logits, targets, records)[0] is logits
+
+
+def test_what_pixels_are_like_is_a_mean_over_the_slices():
+    found = [{"brightness": 0.2, "sharpness": 0.5}, {"brightness": 0.3}]
+    records = [{**record(i, 9), "pixels": one} for i, one in enumerate(found)]
+    joined = join_volumes(np.zeros((2, 1), np.float32), np.zeros((2, 1), np.float32), records)[2]
+    assert joined[0]["pixels"] == {"brightness": 0.25, "sharpness": 0.5}
