@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import isotonic_regression
 
+from medcli.metrics.bins import in_order
 from medcli.quantity import Quantity, beside, quantity, undefined
 
 
@@ -86,7 +87,7 @@ def corp_quantity(
         `steps` (`low` and `high` probability, `frequency`, `n`) and `grid` (`probability`, `low`, `high`).
     """
     method, used = "CORP miscalibration of the Brier score", len(np.unique(clusters))
-    p, y = np.asarray(probabilities, dtype=float), (np.asarray(outcomes) == 1).astype(float)
+    p, y = in_order(np.asarray(probabilities, dtype=float), (np.asarray(outcomes) == 1).astype(float))
     if len(p) == 0:
         none = undefined("no known label", method=method, n=0, n_clusters=0)
         grid: dict[str, list[float]] = {"probability": [], "low": [], "high": []}

@@ -11,40 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from medcli.errors import DataError
+from medcli.metrics.bins import Bins, in_order
 from medcli.quantity import Quantity, beside, quantity, undefined
 
-SCHEMES = ("width", "mass")
 # Above so many draws, sums of a bin's outcomes are drawn from the normal distribution instead.
 _MOST_DRAWS = 20_000_000
 
 
-def bin_codes(
-    probabilities: np.ndarray, *, num_bins: int = 15, scheme: str = "width", closed: str = "right"
-) -> np.ndarray:
-    """Bin of each image from 0.
-
-    Args:
-        probabilities: float [images] in [0, 1].
-        num_bins: How many bins.
-        scheme: `width`: equal parts of [0, 1]; `mass`: equally many images, in order of probability, ties in
-            the order of the images, sizes differing by at most one, larger bins first.
-        closed: Of equal width: `right` for (low, high], the first closed at 0, or `left` for [low, high),
-            the last closed at 1.
-    """
-    if scheme not in SCHEMES or closed not in {"right", "left"}:
-        raise DataError(f"bins are of equal width or mass, closed right or left, not {scheme!r} {closed!r}")
-    if scheme == "mass":
-        codes = np.empty(len(probabilities), dtype=np.int64)
-        order = np.argsort(probabilities, kind="stable")
-        for code, members in enumerate(np.array_split(order, num_bins)):
-            codes[members] = code
-        return codes
-    inner = np.arange(1, num_bins) / num_bins
-    return np.searchsorted(inner, probabilities, side="left" if closed == "right" else "right")
-
-
-def binned_errors(probabilities: np.ndarray, outcomes: np.ndarray, codes: np.ndarray) -> dict[str, Any]:
+def binned_errors(probabilities: np.ndarray, outcomes: np.ndarray, bins: Bins) -> dict[str, Any]:
     """Errors over bins, weighted by their size.
 
     Returns:
@@ -52,7 +26,7 @@ def binned_errors(probabilities: np.ndarray, outcomes: np.ndarray, codes: np.nda
         gap less the variance of the frequencies), `rmsce_debiased`, and `bins` (`n`, `mean_probability`,
         `frequency`) of those that hold an image.
     """
-    counts, confidence, frequency = _means(probabilities, outcomes, codes)
+    counts, confidence, frequency = _means(probabilities, outcomes, bins)
     weights, gaps = counts / counts.sum(), np.abs(confidence - frequency)
     square = float(np.sum(weights * gaps**2))
     noise = np.where(counts > 1, frequency * (1 - frequency) / np.maximum(counts - 1, 1), 0.0)
@@ -134,16 +108,16 @@ def classwise_ece(
     used = len(np.unique(clusters))
     if size == 0:
         return undefined("no known label", method=method, n=0, n_clusters=0)
-    codes = [bin_codes(column, num_bins=num_bins, scheme=scheme) for column in probabilities.T]
+    *columns, labels = in_order(*np.asarray(probabilities, dtype=float).T, np.asarray(labels))
+    bins = [Bins.of(column, num_bins=num_bins, scheme=scheme) for column in columns]
 
     def error(drawn: np.ndarray) -> float:
-        errors = [_ece(probabilities[:, k], (drawn == k).astype(float), codes[k]) for k in range(num_classes)]
-        return float(np.mean(errors))
+        return float(np.mean([_ece(columns[k], drawn == k, bins[k]) for k in range(num_classes)]))
 
     generator = np.random.Generator(np.random.PCG64(seed))
-    edges = probabilities.cumsum(axis=1)[:, :-1]
+    edges = np.stack(columns, axis=1).cumsum(axis=1)[:, :-1]
     perfect = np.array([error((edges < generator.random((size, 1))).sum(axis=1)) for _ in range(simulations)])
-    return beside_perfect(error(np.asarray(labels)), perfect, method=method, n=size, used=used, level=level)
+    return beside_perfect(error(labels), perfect, method=method, n=size, used=used, level=level)
 
 
 def binned_quantity(
@@ -175,33 +149,31 @@ def binned_quantity(
         A quantity with `debiased` (the ECE less that of perfect models, at least 0), `rmsce`, `mce` and
         `rmsce_debiased`; it has no interval, because the error is biased upwards.
     """
-    method = f"{name}, {num_bins} equal-{scheme} bins"
+    method = f"{name}, {num_bins} equal-{scheme} bins" + (", ties shared out" if scheme == "mass" else "")
     if len(probabilities) == 0:
         return undefined("no known label", method=method, n=0, n_clusters=0)
-    p = np.asarray(probabilities, dtype=float)
-    codes = bin_codes(p, num_bins=num_bins, scheme=scheme)
-    errors = binned_errors(p, np.asarray(outcomes, dtype=float), codes)
-    perfect = _perfect_errors(p, codes, seed=seed, simulations=simulations)
+    p, y = in_order(np.asarray(probabilities, dtype=float), np.asarray(outcomes, dtype=float))
+    bins = Bins.of(p, num_bins=num_bins, scheme=scheme)
+    errors = binned_errors(p, y, bins)
+    perfect = _perfect_errors(p, bins, seed=seed, simulations=simulations)
     value = beside_perfect(
         errors["ece"], perfect, method=method, n=len(p), used=len(np.unique(clusters)), level=level
     )
     return {**value, **{key: errors[key] for key in ("rmsce", "mce", "rmsce_debiased")}}
 
 
-def _perfect_errors(p: np.ndarray, codes: np.ndarray, *, seed: int, simulations: int) -> np.ndarray:
+def _perfect_errors(p: np.ndarray, bins: Bins, *, seed: int, simulations: int) -> np.ndarray:
     generator = np.random.Generator(np.random.PCG64(seed))
     if len(p) * simulations <= _MOST_DRAWS:
-        return np.array(
-            [_ece(p, (generator.random(len(p)) < p).astype(float), codes) for _ in range(simulations)]
-        )
-    spread = np.sqrt(np.bincount(codes, p * (1 - p)))
-    gaps = np.abs(generator.normal(size=(simulations, len(spread))) * spread)
-    return gaps.sum(axis=1) / len(p)
+        return np.array([_ece(p, generator.random(len(p)) < p, bins) for _ in range(simulations)])
+    spread = np.sqrt(np.bincount(bins.codes, p * (1 - p), sum(bins.shares.shape)))
+    gaps = bins.shared_out(generator.normal(size=(simulations, len(spread))) * spread)
+    return np.abs(gaps).sum(axis=1) / len(p)
 
 
-def _ece(p: np.ndarray, outcomes: np.ndarray, codes: np.ndarray) -> float:
+def _ece(p: np.ndarray, outcomes: np.ndarray, bins: Bins) -> float:
     """Sum over bins of the absolute sum of gaps: the sizes cancel."""
-    return float(np.abs(np.bincount(codes, p - outcomes)).sum() / len(p))
+    return float(np.abs(bins.sums(p - outcomes)).sum() / len(p))
 
 
 def beside_perfect(
@@ -222,12 +194,10 @@ def beside_perfect(
 
 
 def _means(
-    probabilities: np.ndarray, outcomes: np.ndarray, codes: np.ndarray
+    probabilities: np.ndarray, outcomes: np.ndarray, bins: Bins
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Size, mean probability and frequency of the bins that hold an image."""
-    counts = np.bincount(codes)
+    counts = np.rint(bins.sums(np.ones(len(probabilities))))
     held = counts > 0
-    confidence, frequency = (
-        np.bincount(codes, values)[held] / counts[held] for values in (probabilities, outcomes)
-    )
+    confidence, frequency = (bins.sums(values)[held] / counts[held] for values in (probabilities, outcomes))
     return counts[held], confidence, frequency

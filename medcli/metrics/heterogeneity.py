@@ -188,7 +188,10 @@ def permutation_tests(
     """
     from medcli.metrics.permutation_kernels import worst_gaps
 
-    deal = _prepare(groups, np.asarray(targets) == 1, clusters)
+    _, ranks = np.unique(scores, return_inverse=True)
+    # Images of one patient and truth take any order, but one that the rows have no part in.
+    drawn = np.random.Generator(np.random.PCG64(seed)).permutation(len(scores))[ranks]
+    deal = _prepare(groups, np.asarray(targets) == 1, clusters, drawn)
     called = np.zeros(len(groups), dtype=bool) if is_called is None else is_called
     order = np.argsort(scores, kind="stable")
     ordered = np.asarray(scores)[order]
@@ -239,10 +242,10 @@ class _Deal:
     strata: np.ndarray
 
 
-def _prepare(groups: np.ndarray, is_positive: np.ndarray, clusters: np.ndarray) -> _Deal:
+def _prepare(groups: np.ndarray, is_positive: np.ndarray, clusters: np.ndarray, drawn: np.ndarray) -> _Deal:
     _, codes = np.unique(clusters, return_inverse=True)
     # Images by patient, negatives first: what is exchanged then meets images of the same truth.
-    order = np.lexsort((is_positive, codes))
+    order = np.lexsort((groups, drawn, is_positive, codes))
     sizes, positives = np.bincount(codes), np.bincount(codes, is_positive).astype(np.int64)
     starts = np.cumsum(sizes) - sizes
     in_order = groups[order]

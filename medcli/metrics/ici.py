@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from medcli.metrics.bins import in_order
 from medcli.metrics.loess import Loess
 from medcli.quantity import Quantity, beside, quantity, undefined
 
@@ -29,7 +30,8 @@ def integrated_calibration_index(
     """Mean gap between probability and smoothed frequency, beside what perfect probabilities would show.
 
     The smoother is R's `loess` with its defaults. Like binned errors the index is biased upwards; it has no
-    interval but a band of outcomes drawn from the probabilities.
+    interval but a band of outcomes drawn from the probabilities. A span is a whole number of images, rounded
+    down as R does: so images that come twice may move it a little.
 
     Args:
         probabilities: Of the event, float [images].
@@ -41,7 +43,7 @@ def integrated_calibration_index(
         (`probability`, `frequency`).
     """
     method, used = "ICI, loess", len(np.unique(clusters))
-    p, y = np.asarray(probabilities, dtype=float), (np.asarray(targets) == 1).astype(float)
+    p, y = in_order(np.asarray(probabilities, dtype=float), (np.asarray(targets) == 1).astype(float))
     n, values = len(p), np.unique(p)
     if n < _FEWEST or len(values) < 4:
         reason = f"needs {_FEWEST} images with 4 different probabilities" if n else "no known label"

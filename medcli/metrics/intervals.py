@@ -59,7 +59,7 @@ def effective_size(successes: np.ndarray, clusters: np.ndarray) -> float:
         return float(size)
     if num_clusters == 1 or share in {0.0, 1.0}:
         return float(num_clusters)
-    deviations = np.bincount(codes, successes - share)
+    deviations = np.bincount(codes, successes) - share * counts
     design_effect = float(np.sum(deviations**2)) / (size * share * (1 - share))
     return size / max(1.0, cautious(design_effect, counts))
 

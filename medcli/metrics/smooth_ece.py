@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from medcli.metrics.bins import in_order
 from medcli.metrics.ece import beside_perfect
 from medcli.quantity import Quantity, undefined
 
@@ -51,11 +52,11 @@ def smooth_ece(
     method = "smooth, probability of the label"
     if len(probabilities) == 0:
         return undefined("no known label", method=method, n=0, n_clusters=0)
-    p = np.asarray(probabilities, dtype=float)
+    p, y = in_order(np.asarray(probabilities, dtype=float), (np.asarray(targets) == 1).astype(float))
     grid = _Grid(p)
     perfect = grid.perfect(seed=seed, simulations=simulations)
     options: dict[str, Any] = {"method": method, "n": len(p), "used": len(np.unique(clusters))}
-    return beside_perfect(grid.error(np.asarray(targets) == 1), perfect, **options, level=level)
+    return beside_perfect(grid.error(y), perfect, **options, level=level)
 
 
 class _Grid:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medcli.metrics.ece import bin_codes
+from medcli.metrics.bins import bin_codes
 from medcli.metrics.probability import log_losses
 
 BINS = 15

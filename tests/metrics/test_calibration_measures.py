@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, softmax
 
 from medcli.errors import DataError
+from medcli.metrics.bins import Bins
 from medcli.metrics.calibration_measures import (
     CLIP,
     calibration_intercept,
@@ -19,7 +22,6 @@ from medcli.metrics.calibration_measures import (
 )
 from medcli.metrics.corp import corp_quantity, decompose_brier, recalibrate
 from medcli.metrics.ece import (
-    bin_codes,
     binned_errors,
     call_ece,
     classwise_ece,
@@ -141,8 +143,10 @@ def test_every_binning_agrees_with_r(key, name):
     scheme = "width" if name.startswith("width") else "mass"
     num_bins = int(name.removeprefix(scheme)[:2])
     closed = "left" if name.endswith("left") else "right"
-    codes = bin_codes(data[0], num_bins=num_bins, scheme=scheme, closed=closed)
-    found = binned_errors(*data[:2], codes)
+    p, y = data[:2]
+    # R parts equal probabilities as the rows come: as if each were a little higher than the one before.
+    apart = p + 1e-12 * np.arange(len(p)) if scheme == "mass" else p
+    found = binned_errors(p, y, Bins.of(apart, num_bins=num_bins, scheme=scheme, closed=closed))
     # R clipped the rounded probabilities before it binned; means differ by that millionth.
     tolerance = {"rel": 1e-9} if key == "data" else {"abs": 2e-6}
     for mine, theirs in {
@@ -224,8 +228,8 @@ def test_the_smooth_error_is_mirrored_and_bounded(seed):
 def test_a_probability_of_one_is_in_the_last_bin():
     p, y = np.array([0.95, 1.0]), np.array([1, 0])
     for closed in ("left", "right"):
-        codes = bin_codes(p, num_bins=10, closed=closed)
-        assert binned_errors(p, y, codes)["ece"] == pytest.approx(0.475)
+        bins = Bins.of(p, num_bins=10, scheme="width", closed=closed)
+        assert binned_errors(p, y, bins)["ece"] == pytest.approx(0.475)
 
 
 def test_multiclass_definitions_agree_with_r():
@@ -351,4 +355,47 @@ def test_a_smoother_keeps_parabolas():
 
 def test_bad_bins_are_refused():
     with pytest.raises(DataError, match="area"):
-        bin_codes(np.zeros(3), scheme="area")
+        Bins.of(np.zeros(3), num_bins=15, scheme="area")
+    with pytest.raises(DataError, match="middle"):
+        Bins.of(np.zeros(3), num_bins=15, scheme="width", closed="middle")
+
+
+def test_equal_probabilities_on_an_edge_are_shared_out_as_the_mean_of_their_orders():
+    """Six images in two bins; 0.4 is that of four of them, of which one lies below the edge."""
+    p, y = np.array([0.1, 0.2, 0.4, 0.4, 0.4, 0.4]), np.array([0, 1, 1, 0, 0, 1])
+    bins = Bins.of(p, num_bins=2, scheme="mass")
+    assert bins.shares.tolist() == [[0.25, 0.75]]
+    found = binned_errors(p, y, bins)
+    # Below: 0.1, 0.2 and one of the four, which brings half an event.
+    below, above = abs(0.7 - 1.5), abs(1.2 - 1.5)
+    assert found["ece"] == pytest.approx((below + above) / 6)
+    assert [(item["n"], item["frequency"]) for item in found["bins"]] == [(3, 0.5), (3, 0.5)]
+    orders = [
+        np.bincount([0, 0, 0, 1, 1, 1], y[[0, 1, *tied]]) for tied in itertools.permutations([2, 3, 4, 5])
+    ]
+    assert bins.sums(y) == pytest.approx(np.mean(orders, axis=0))
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(1, 20), st.integers(1, 12))
+def test_bins_of_equal_mass_hold_everything_once(seed, size, num_bins, levels):
+    p = np.random.default_rng(seed).integers(0, levels, size) / levels
+    bins = Bins.of(p, num_bins=num_bins, scheme="mass")
+    counts = bins.sums(np.ones(size))
+    assert counts == pytest.approx([len(part) for part in np.array_split(np.arange(size), num_bins)])
+    # In order: the sums of the probabilities are those of the sorted ones.
+    expected = [part.sum() for part in np.array_split(np.sort(p), num_bins)]
+    assert bins.sums(p) == pytest.approx(expected, abs=1e-12)
+
+
+def test_perfect_models_of_many_images_are_drawn_alike_from_images_and_from_bins(monkeypatch):
+    """The normal distribution of the sums, where probabilities tie across edges too."""
+    generator = np.random.default_rng(4)
+    p = generator.integers(1, 10, 3000) / 10
+    data = p, generator.random(3000) < p, np.arange(3000)
+    options = {"scheme": "mass", "seed": 1, "simulations": 2000}
+    drawn = label_ece(*data, **options)["baseline"]
+    monkeypatch.setattr("medcli.metrics.ece._MOST_DRAWS", 0)
+    summed = label_ece(*data, **options)["baseline"]
+    assert summed["estimate"] == pytest.approx(drawn["estimate"], rel=0.02)
+    assert summed["band"] == pytest.approx(drawn["band"], rel=0.06)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from medcli.calibration.conformal import largest_usual
 from medcli.metrics.average_precision import average_precision
+from medcli.metrics.bins import Bins, bin_codes
 from medcli.metrics.chance_corrected import brennan_prediger, fleiss_kappa, gwet_ac1, rating_counts
-from medcli.metrics.ece import bin_codes, binned_errors
+from medcli.metrics.ece import binned_errors
 from medcli.metrics.hand_till import hand_till_auc
 from medcli.metrics.kappa import cohen_kappa
 from medcli.metrics.krippendorff import krippendorff_alpha
@@ -169,7 +170,9 @@ def test_a_probability_on_an_edge_is_in_the_bin_that_is_closed_there(num_bins, p
     assert bin_codes(p, num_bins=num_bins, closed="left").tolist() == left
     outcomes = np.random.default_rng(parts).integers(0, 2, parts + 1)
     found = expected_calibration_error(p, outcomes, num_bins=num_bins)
-    assert found == pytest.approx(binned_errors(p, outcomes, np.array(right))["ece"], abs=1e-12)
+    assert found == pytest.approx(
+        binned_errors(p, outcomes, Bins(np.array(right), np.zeros((0, num_bins))))["ece"], abs=1e-12
+    )
 
 
 def test_limits_of_sets_are_exact_ranks_for_every_size():

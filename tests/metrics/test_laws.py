@@ -9,11 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 
+from medcli.metrics.curves import class_curves
 from medcli.metrics.measures import CALLED, RANKED, TRUSTED
+from medcli.metrics.subgroups import compare_groups
+from medcli.metrics.summary import summarize
+from tests.metrics.evaluated import scored, summary
 from tests.metrics.evaluated import settings as measured_with
-from tests.metrics.evaluated import summary
 
-# What does not depend on which patient is drawn; resampled intervals do, and ECE of equal mass on ties.
+# What does not depend on which patient is drawn; resampled intervals do.
 CLOSED = (
     *("auc", "sensitivity_at_specificity", "specificity_at_sensitivity", "best_youden", "sensitivity"),
     *("specificity", "ppv", "npv", "accuracy", "balanced_accuracy", "youden", "lr_positive", "lr_negative"),
@@ -22,10 +25,12 @@ QUICK = measured_with(resamples=20)
 
 
 @st.composite
-def cohorts(draw, *, patients: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def cohorts(
+    draw, *, patients: bool = False, size: int | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Targets, probabilities with ties, and patients, who come as 0, 1, ... or each with one image."""
     generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    size = draw(st.integers(4, 40))
+    size = size or draw(st.integers(4, 40))
     targets = (generator.random(size) < draw(st.sampled_from([0.1, 0.4, 0.8]))).astype(float)
     scores = np.round(
         np.clip(0.3 * targets + 0.7 * generator.random(size), 0.01, 0.99), draw(st.integers(1, 4))
@@ -86,17 +91,32 @@ def test_flipped_labels_and_negated_scores_are_symmetric(cohort):
 @settings(max_examples=15)
 @given(cohorts(patients=True), st.randoms())
 def test_the_order_of_rows_changes_nothing_where_patients_keep_their_numbers(cohort, random):
+    """Of any measure: estimates, intervals, what perfect probabilities show, curves."""
+    order = list(range(len(cohort[0])))
+    random.shuffle(order)
+    one, other = (scored(*(values[rows] for values in cohort)) for rows in (slice(None), order))
+    assert_same(summarize(one, QUICK), summarize(other, QUICK))
+    assert_same(*(class_curves(each, level=0.95, seed=1) for each in (one, other)))
+
+
+@settings(max_examples=5)
+@given(cohorts(patients=True, size=120), st.randoms())
+def test_the_order_of_rows_changes_nothing_of_exclusive_classes_and_of_groups(cohort, random):
     targets, scores, clusters = cohort
+    scores = np.stack([scores / 2, 1 - scores, scores / 2], axis=1)
+    targets = np.eye(3)[np.where(targets == 1, np.arange(len(targets)) % 2 * 2, 1)]
+    groups = np.arange(len(targets)) % 3 % 2
     order = list(range(len(targets)))
     random.shuffle(order)
-    one = only(targets, scores, clusters)
-    other = only(targets[order], scores[order], clusters[order])
-    for name in one.keys() - TRUSTED.keys():
-        assert_same(one[name], other[name])
-    # Bins of equal mass split ties as rows come; what perfect probabilities show is drawn row by row.
-    for name in TRUSTED.keys() - {"ece_mass"}:
-        for key in ("estimate", "ci", "se", "n", "reason"):
-            assert_same(one[name]["before"][key], other[name]["before"][key])
+    one, other = (
+        scored(targets[rows], scores[rows], clusters[rows], exclusive=True) for rows in (slice(None), order)
+    )
+    assert_same(summarize(one, QUICK), summarize(other, QUICK))
+    by_group = [
+        compare_groups(each, groups[rows], ["a", "b"], listed={}, settings=QUICK)
+        for each, rows in ((one, slice(None)), (other, order))
+    ]
+    assert_same(*by_group)
 
 
 @settings(max_examples=25)
@@ -115,13 +135,27 @@ def test_images_doubled_within_their_patient_change_nothing(cohort):
         assert_same(once[name]["ci"], twice[name]["ci"])
     for name in (*RANKED, *CALLED):
         assert_same(once[name]["estimate"], twice[name]["estimate"])
-    # A local regression looks at so many images, whoever they are of.
+    # Bins of equal mass and the spans of a local regression hold whole images: the next law is theirs.
     for name in TRUSTED.keys() - {"ece_mass", "ici"}:
         assert_same(once[name]["before"]["estimate"], twice[name]["before"]["estimate"], tolerance=1e-6)
     for name in ("brier", "log_loss", "scaled_brier"):
         both = once[name]["before"], twice[name]["before"]
         assert_same(both[0]["estimate"], both[1]["estimate"])
         assert_same(both[0]["ci"], both[1]["ci"])
+
+
+@settings(max_examples=10)
+@given(cohorts(size=60))
+def test_images_doubled_change_no_bins_of_equal_mass_and_no_loess_that_part_them_evenly(cohort):
+    """Sixty images: four in each of 15 bins; 45 in the span of R's `loess`, nine in a cell of it.
+
+    R halves a cell at its middle image; where that one ties with as many on either side, doubled images move
+    the cut from above them to below. So the law of `ici` is that of probabilities which all differ.
+    """
+    targets, scores, clusters = cohort
+    for name, p in (("ece_mass", scores), ("ici", scores + 1e-6 * clusters)):
+        once, twice = only(targets, p, clusters), only(*(np.tile(v, 2) for v in (targets, p, clusters)))
+        assert_same(once[name]["before"]["estimate"], twice[name]["before"]["estimate"])
 
 
 @settings(max_examples=15)
