@@ -141,6 +141,24 @@ class Adjudication(StrEnum):
     dawid_skene = "dawid-skene"
 
 
+class RatingScale(StrEnum):
+    """What readings are; `auto`: names and 1 and 0 nominal, a few whole grades ordinal, the rest interval."""
+
+    auto = "auto"
+    nominal = "nominal"
+    ordinal = "ordinal"
+    interval = "interval"
+    ratio = "ratio"
+
+
+class KappaWeights(StrEnum):
+    """How far disagreement counts between ordered grades."""
+
+    quadratic = "quadratic"
+    linear = "linear"
+    none = "none"
+
+
 class LabelPolicy(StrEnum):
     """What -1 and blank count as when a model is judged; `sweep` judges it under all.
 

@@ -21,6 +21,7 @@ from medcli.choices import (
     Crop,
     Depth,
     Fit,
+    KappaWeights,
     LabelPolicy,
     Layout,
     Loss,
@@ -30,6 +31,7 @@ from medcli.choices import (
     Phantom,
     Plane,
     Precision,
+    RatingScale,
     ScoreKind,
     Series,
     SetScore,
@@ -309,6 +311,8 @@ class ReadersConfig:
     patient: str = "patient"
     label: tuple[str, ...] = ()
     positive_from: float | None = None
+    scale: RatingScale = RatingScale.auto
+    weights: KappaWeights = KappaWeights.quadratic
     rule: Adjudication = Adjudication.majority
     adjudicator: str | None = None
     adjudicated: Path | None = place()

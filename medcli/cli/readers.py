@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medcli.choices import Adjudication, AreaCovariance
+from medcli.choices import Adjudication, AreaCovariance, KappaWeights, RatingScale
 from medcli.cli.command import invocation, planned_only
 from medcli.cli.options import KeyColumn, PatientColumn, ReportFolder
 from medcli.cli.output import deliver_document
@@ -42,6 +42,15 @@ def readers(
     positive_from: Annotated[
         float | None, typer.Option(metavar="RATING", help="Readers' ratings from here on are a yes")
     ] = ReadersConfig.positive_from,
+    scale: Annotated[
+        RatingScale,
+        typer.Option(
+            help="What readings are; auto: names nominal, a few whole grades ordinal, else interval"
+        ),
+    ] = ReadersConfig.scale,
+    weights: Annotated[
+        KappaWeights, typer.Option(help="Of disagreement between ordered grades, by their distance")
+    ] = ReadersConfig.weights,
     rule: Annotated[Adjudication, typer.Option(help="What makes one truth")] = ReadersConfig.rule,
     adjudicator: Annotated[
         str | None, typer.Option(metavar="READER", help="Who settles what the others do not agree on")
@@ -62,10 +71,11 @@ def readers(
 ) -> None:
     """Measure how readers agree; make one truth of many.
 
-    Fleiss' and Cohen's kappa, Gwet's AC1, Krippendorff's alpha and the intraclass correlation, as fits what
-    they say, with intervals by patient and the prevalence beside them. With a truth, what each reader and
-    their mean reach, and how arms differ (Obuchowski and Rockette; Hillis 2007). A table is of one reader and
-    has that reader's name, or has a column reader, or columns reader:NAME.
+    Fleiss' and Cohen's kappa, Gwet's AC1 (of grades weighted, then AC2), Krippendorff's alpha and the
+    intraclass correlation, as fits what they say, with intervals by patient and the prevalence beside them.
+    With a truth, what each reader and their mean reach, and how arms differ (Obuchowski and Rockette; Hillis
+    2007). A table is of one reader and has that reader's name, or has a column reader, or columns
+    reader:NAME.
     """
     config = ReadersConfig(**locals())
     if planned_only(config):

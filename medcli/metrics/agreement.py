@@ -15,17 +15,17 @@ from medcli.metrics.chance_corrected import (
     gwet_ac1,
     rating_counts,
 )
-from medcli.metrics.icc import icc
+from medcli.metrics.icc import FORMS, icc
 from medcli.metrics.intervals import proportion
 from medcli.metrics.kappa import cohen_kappa
 from medcli.metrics.krippendorff import krippendorff_alpha
 from medcli.quantity import Quantity
 
-KINDS = ("binary", "nominal", "ordinal", "continuous")
+KINDS = ("binary", "nominal", "ordinal", "continuous", "ratio")
 MAX_GRADES = 11
 # Whole numbers further from 0 are measurements, however close to each other.
 MAX_GRADE = 1000
-_SCALES = {"binary": "nominal", "nominal": "nominal", "ordinal": "ordinal", "continuous": "interval"}
+_SCALES = {"binary": "nominal", "nominal": "nominal", "continuous": "interval"}
 
 
 def kind_of_ratings(values: np.ndarray) -> str:
@@ -44,42 +44,49 @@ def agreement(
     *,
     readers: Sequence[str],
     kind: str,
+    weights: str = "quadratic",
     level: float,
     seed: int,
 ) -> dict[str, Any]:
     """Agreement of several readers on one label.
 
+    Categories are the values that any reader gave; AC1 and its kin depend on how many they are.
+
     Args:
-        ratings: float [images, readers]; NaN is not read. Categories are numbers from 0.
+        ratings: float [images, readers]; NaN is not read.
         clusters: Patient code of each image.
         readers: Names.
-        kind: One of `KINDS`: `binary` and `nominal` get Fleiss' and Conger's kappa, Gwet's AC1, the
-            coefficient of Brennan and Prediger and Cohen's kappa of every pair, `ordinal` quadratically
-            weighted kappas and the ICC, `continuous` the ICC; all get Krippendorff's alpha on their scale.
+        kind: One of `KINDS`: `binary`, `nominal` and `ordinal` get Fleiss' and Conger's kappa, Gwet's AC1
+            (AC2 where weighted), the coefficient of Brennan and Prediger and Cohen's kappa of every pair;
+            `ordinal`, `continuous` and `ratio` the ICC; all get Krippendorff's alpha on their scale.
+        weights: Of `ordinal` categories, as of `kappa.category_weights`.
         seed: Of the bootstrap.
 
     Returns:
-        Quantities by name, `pairs` (Cohen's kappa of each two readers), and for binary ratings `shares` (of
-        yes, of each reader: the prevalence that every kappa depends on). Except for continuous ratings also
-        `split`, the share of images on which readers differ, and `images`: how many are read alike (of them,
-        for binary ratings, `all_yes`), `split`, and read by fewer than two.
+        Quantities by name, `icc_forms` (the other forms of the ICC, by theirs), `pairs` (Cohen's kappa of
+        each two readers), and for binary ratings `shares` (of yes, of each reader: the prevalence that every
+        kappa depends on). Except for measurements also `split`, the share of images on which readers differ,
+        and `images`: how many are read alike (of them, for binary ratings, `all_yes`), `split`, and read by
+        fewer than two.
     """
     found: dict[str, Any] = {}
-    if kind in ("binary", "nominal"):
-        size = 2 if kind == "binary" else _top(ratings)
-        counts = rating_counts(ratings, num_categories=size)
-        found["fleiss"] = fleiss_kappa(counts, clusters, level=level)
-        found["conger"] = conger_kappa(ratings, clusters, num_categories=size, level=level, seed=seed)
-        found["gwet_ac1"] = gwet_ac1(counts, clusters, level=level)
-        found["brennan_prediger"] = brennan_prediger(counts, clusters, level=level)
-    found["krippendorff"] = krippendorff_alpha(ratings, clusters, scale=_SCALES[kind], level=level, seed=seed)
-    if kind in ("ordinal", "continuous"):
-        found["icc"] = icc(ratings, clusters, level=level, seed=seed)
-    if kind != "continuous":
+    is_graded = kind in ("binary", "nominal", "ordinal")
+    if is_graded:
+        values = np.array([0.0, 1.0]) if kind == "binary" else np.unique(ratings[~np.isnan(ratings)])
+        coded = _codes(ratings, values)
+        by_distance: dict[str, Any] = {"weights": weights, "values": values} if kind == "ordinal" else {}
+        found |= _of_categories(coded, clusters, len(values), by_distance, level=level, seed=seed)
+    scale = _SCALES.get(kind, kind)
+    found["krippendorff"] = krippendorff_alpha(ratings, clusters, scale=scale, level=level, seed=seed)
+    if kind in ("ordinal", "continuous", "ratio"):
+        forms = {form: icc(ratings, clusters, form=form, level=level, seed=seed) for form in FORMS}
+        found["icc"] = forms.pop("ICC(2,1)")
+        found["icc_forms"] = forms
+    if is_graded:
         found["pairs"] = [
             {
                 "reader": " and ".join(readers[row] for row in pair),
-                "cohen": _pair(ratings[:, list(pair)], clusters, kind=kind, level=level),
+                "cohen": _pair(coded[:, list(pair)], clusters, len(values), by_distance, level=level),
             }
             for pair in combinations(range(len(readers)), 2)
         ]
@@ -95,18 +102,38 @@ def agreement(
     return found
 
 
-def _pair(ratings: np.ndarray, clusters: np.ndarray, *, kind: str, level: float) -> dict[str, Any]:
-    both = ~np.isnan(ratings).any(axis=1)
-    lowest = 0 if kind != "ordinal" or not both.any() else int(np.nanmin(ratings))
-    first, second = (ratings[both] - lowest).astype(int).T
-    return cohen_kappa(
-        first,
-        second,
-        clusters[both],
-        num_categories=2 if kind == "binary" else _top(ratings - lowest),
-        weights="quadratic" if kind == "ordinal" else "none",
-        level=level,
-    )
+def _of_categories(
+    coded: np.ndarray,
+    clusters: np.ndarray,
+    size: int,
+    by_distance: dict[str, Any],
+    *,
+    level: float,
+    seed: int,
+) -> dict[str, Quantity]:
+    """Coefficients of many readers who put images into categories, weighted where these are ordered."""
+    counts = rating_counts(coded, num_categories=size)
+    gwet = "gwet_ac2" if by_distance.get("weights", "none") != "none" else "gwet_ac1"
+    return {
+        "fleiss": fleiss_kappa(counts, clusters, **by_distance, level=level),
+        "conger": conger_kappa(coded, clusters, num_categories=size, **by_distance, level=level, seed=seed),
+        gwet: gwet_ac1(counts, clusters, **by_distance, level=level),
+        "brennan_prediger": brennan_prediger(counts, clusters, **by_distance, level=level),
+    }
+
+
+def _codes(ratings: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Place of each rating among the values, from 0; NaN stays."""
+    places = np.searchsorted(values, np.nan_to_num(ratings)).astype(float)
+    return np.where(np.isnan(ratings), np.nan, places)
+
+
+def _pair(
+    coded: np.ndarray, clusters: np.ndarray, size: int, by_distance: dict[str, Any], *, level: float
+) -> Quantity:
+    both = ~np.isnan(coded).any(axis=1)
+    first, second = coded[both].astype(int).T
+    return cohen_kappa(first, second, clusters[both], num_categories=size, **by_distance, level=level)
 
 
 def _split(ratings: np.ndarray, clusters: np.ndarray, *, level: float) -> tuple[Quantity, dict[str, int]]:
@@ -125,8 +152,3 @@ def _readings(ratings: np.ndarray) -> np.ndarray:
 def _share(column: np.ndarray, clusters: np.ndarray, *, level: float) -> Quantity:
     read = ~np.isnan(column)
     return proportion(column[read] == 1, clusters[read], level=level, none_reason="nothing was read")
-
-
-def _top(ratings: np.ndarray) -> int:
-    """How many categories there are, numbered from 0."""
-    return 1 if np.isnan(ratings).all() else int(np.nanmax(ratings)) + 1

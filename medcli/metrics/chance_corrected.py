@@ -1,4 +1,8 @@
-"""Agreement of several readers beyond chance: Fleiss' kappa, Gwet's AC1, and their kin."""
+"""Agreement of several readers beyond chance: Fleiss' kappa, Gwet's AC1, and their kin.
+
+Where categories are ordered, each pair of readings counts by its weight: Gwet, Handbook of Inter-Rater
+Reliability, 4th ed. 2014.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from scipy.special import ndtr
 
 from medcli.metrics.bootstrap import Resamples, describe, percentile_interval, standard_error
 from medcli.metrics.intervals import student_quantile
-from medcli.metrics.kappa import agreement_quantity
+from medcli.metrics.kappa import agreement_quantity, category_weights, weights_words
 from medcli.quantity import Quantity, beside, hypothesis_test, quantity, undefined, with_test
 
 
@@ -23,85 +27,125 @@ def rating_counts(ratings: np.ndarray, *, num_categories: int) -> np.ndarray:
     return np.stack([np.sum(np.asarray(ratings) == k, axis=1) for k in range(num_categories)], axis=1)
 
 
-def fleiss_kappa(counts: np.ndarray, clusters: np.ndarray, *, level: float) -> Quantity:
-    """Fleiss' kappa with an interval over patients, its null test, and the kappa of each category.
+def fleiss_kappa(
+    counts: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    weights: str = "none",
+    values: np.ndarray | None = None,
+    level: float,
+) -> Quantity:
+    """Fleiss' kappa with an interval over patients; without weights its null test and that of each category.
 
     The interval takes images as a sample and readers as they are; images may have fewer readings.
 
     Args:
         counts: Readings of each image and category, int [images, categories].
         clusters: Patient of each image.
+        weights: As of `kappa.category_weights`.
+        values: What the categories stand for, float [categories], where they are not one apart.
 
     Returns:
-        A quantity with `agreement`, `expected`, `prevalence`, `categories` (kappa and z of each) and `test`.
+        A quantity with `agreement`, `expected`, `prevalence`, and without weights `categories` (kappa and z
+        of each) and `test`.
 
     Reference: Fleiss, Psychological Bulletin 1971; 76:378; Fleiss, Nee & Landis 1979; 86:974 (null test);
     Gwet, Psychometrika 2008; 73:407 (interval).
     """
-    value = _coefficient(counts, clusters, kind="Fleiss", level=level)
+    value = _coefficient(counts, clusters, kind="Fleiss", weights=weights, values=values, level=level)
+    if weights != "none":
+        return value
     test, categories = _null_test(np.asarray(counts, dtype=float))
     return with_test({**value, "categories": categories}, test)
 
 
-def gwet_ac1(counts: np.ndarray, clusters: np.ndarray, *, level: float) -> Quantity:
-    """Gwet's AC1, which depends less on prevalence than kappa; arguments as of `fleiss_kappa`.
+def gwet_ac1(
+    counts: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    weights: str = "none",
+    values: np.ndarray | None = None,
+    level: float,
+) -> Quantity:
+    """Gwet's AC1, which depends less on prevalence than kappa; with weights his AC2; as `fleiss_kappa`.
 
     Reference: Gwet, British Journal of Mathematical and Statistical Psychology 2008; 61:29.
     """
-    return _coefficient(counts, clusters, kind="Gwet", level=level)
+    return _coefficient(counts, clusters, kind="Gwet", weights=weights, values=values, level=level)
 
 
-def brennan_prediger(counts: np.ndarray, clusters: np.ndarray, *, level: float) -> Quantity:
+def brennan_prediger(
+    counts: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    weights: str = "none",
+    values: np.ndarray | None = None,
+    level: float,
+) -> Quantity:
     """Agreement against readers who guess all categories alike; arguments as of `fleiss_kappa`.
 
     Reference: Brennan & Prediger, Educational and Psychological Measurement 1981; 41:687.
     """
-    return _coefficient(counts, clusters, kind="Brennan-Prediger", level=level)
+    return _coefficient(
+        counts, clusters, kind="Brennan-Prediger", weights=weights, values=values, level=level
+    )
 
 
 def conger_kappa(
-    ratings: np.ndarray, clusters: np.ndarray, *, num_categories: int, level: float, seed: int
+    ratings: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    num_categories: int,
+    weights: str = "none",
+    values: np.ndarray | None = None,
+    level: float,
+    seed: int,
 ) -> Quantity:
     """Cohen's kappa for several readers: chance is what pairs of readers with their own shares would agree.
 
-    Images with a missing reading are left out, and that is flagged.
+    A reader's shares are of all images that this reader read; the observed agreement is a mean over images
+    with two readings or more.
 
     Args:
         ratings: Categories from 0, float [images, readers]; NaN is a missing reading.
         clusters: Patient of each image.
+        weights: As of `kappa.category_weights`.
+        values: What the categories stand for, float [categories], where they are not one apart.
         seed: Of the bootstrap over patients.
 
-    Reference: Conger, Psychological Bulletin 1980; 88:322.
+    Reference: Conger, Psychological Bulletin 1980; 88:322; Gwet, Handbook of Inter-Rater Reliability, 4th
+    ed. 2014 (missing readings).
     """
     ratings = np.asarray(ratings, dtype=float)
-    complete, readers = ~np.isnan(ratings).any(axis=1), ratings.shape[1]
-    kept, owners = ratings[complete], np.unique(np.asarray(clusters)[complete], return_inverse=True)[1]
-    missing = int((~complete).sum())
-    facts: dict[str, Any] = {
-        "n": len(kept),
-        "n_clusters": len(np.unique(owners)),
-        "flags": [f"{missing} images with a missing reading left out"] if missing else [],
-    }
-    if len(kept) == 0 or readers < 2:
-        return undefined("no image has every reading", method="Conger's kappa", **facts)
-    counts = rating_counts(kept, num_categories=num_categories)
-    said = (kept[:, :, None] == np.arange(num_categories)).reshape(len(kept), -1)
-    ones, agreeing = np.ones((len(kept), 1)), np.sum(counts * (counts - 1), axis=1, keepdims=True)
-    images = np.hstack([ones, agreeing, said])
-    sums = np.stack([np.bincount(owners, column) for column in images.T], axis=1)
+    is_read = ~np.isnan(ratings).all(axis=1)
+    kept, owners = ratings[is_read], np.unique(np.asarray(clusters)[is_read], return_inverse=True)[1]
+    method = "Conger's kappa" + weights_words(weights)
+    facts: dict[str, Any] = {"n": len(kept), "n_clusters": len(np.unique(owners))}
+    counts, merit = (
+        rating_counts(kept, num_categories=num_categories),
+        _merit(num_categories, weights, values),
+    )
+    if not np.any(counts.sum(axis=1) > 1):
+        return undefined("no image has two readings", method=method, **facts)
+    sums = np.stack([np.bincount(owners, column) for column in _conger_parts(kept, counts, merit).T], axis=1)
 
     def statistic(totals: np.ndarray) -> np.ndarray:
-        n, pairs = totals[:, 0], readers * (readers - 1)
-        shares = totals[:, 2:].reshape(len(totals), readers, num_categories) / n[:, None, None]
-        expected = (np.sum(shares.sum(axis=1) ** 2, axis=1) - np.sum(shares**2, axis=(1, 2))) / pairs
-        observed = totals[:, 1] / (n * pairs)
+        said = totals[:, 2:].reshape(len(totals), -1, num_categories)
+        readings = said.sum(axis=2, keepdims=True)
+        # Who read nothing agrees with nobody by chance.
+        shares = np.divide(said, readings, out=np.zeros_like(said), where=readings > 0)
+        who = (readings > 0).sum(axis=(1, 2))
+        together = shares.sum(axis=1)
+        alone = np.einsum("nrk,kl,nrl->n", shares, merit, shares)
+        expected = (np.einsum("nk,kl,nl->n", together, merit, together) - alone) / (who * (who - 1))
+        observed = totals[:, 1] / totals[:, 0]
         return np.where(1 - expected < 1e-12, np.nan, (observed - expected) / (1 - expected))
 
     with np.errstate(invalid="ignore", divide="ignore"):
         estimate = float(statistic(sums.sum(axis=0, keepdims=True))[0])
     if math.isnan(estimate):
         reason = "agreement by chance is 1: all readers always say the same"
-        return undefined(reason, method="Conger's kappa", **facts)
+        return undefined(reason, method=method, **facts)
     with np.errstate(invalid="ignore", divide="ignore"):
         drawn = statistic(Resamples(facts["n_clusters"], seed, 1000).sums(sums))
     interval = percentile_interval(drawn, level=level)
@@ -110,17 +154,46 @@ def conger_kappa(
         ci=interval,
         level=level,
         se=standard_error(drawn),
-        method=f"Conger's kappa, {describe(drawn, kind='percentile')['method']}",
+        method=f"{method}, {describe(drawn, kind='percentile')['method']}",
         reason=None if interval else "no interval: agreement does not vary between patients",
         **facts,
     )
     return beside(value, rule="agreement by chance", estimate=0.0)
 
 
-def _coefficient(counts: np.ndarray, clusters: np.ndarray, *, kind: str, level: float) -> Quantity:
+def _conger_parts(ratings: np.ndarray, counts: np.ndarray, merit: np.ndarray) -> np.ndarray:
+    """Of each image whether it has a pair of readings, how far pairs agree, and who said what."""
+    readings = counts.sum(axis=1)
+    agreed = _pairs_agreed(counts, merit)
+    said = (ratings[:, :, None] == np.arange(counts.shape[1])).reshape(len(ratings), -1)
+    return np.column_stack([readings > 1, agreed, said]).astype(float)
+
+
+def _pairs_agreed(counts: np.ndarray, merit: np.ndarray) -> np.ndarray:
+    """Mean agreement over the pairs of readings of each image, 0 where there is none: [images]."""
+    readings = counts.sum(axis=1)
+    pairs = np.maximum(readings * (readings - 1), 1)
+    return np.where(readings > 1, np.sum(counts * (counts @ merit - 1), axis=1) / pairs, 0.0)
+
+
+def _merit(num_categories: int, weights: str, values: np.ndarray | None) -> np.ndarray:
+    return category_weights(np.arange(num_categories) if values is None else values, weights)
+
+
+def _coefficient(
+    counts: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    kind: str,
+    weights: str,
+    values: np.ndarray | None,
+    level: float,
+) -> Quantity:
     """(observed - expected) / (1 - expected), with a linearised variance over patients and Student's t."""
     counts = np.asarray(counts, dtype=float)
-    method = {"Fleiss": "Fleiss' kappa", "Gwet": "Gwet's AC1"}.get(kind, kind)
+    gwet = "Gwet's AC1" if weights == "none" else "Gwet's AC2"
+    method = {"Fleiss": "Fleiss' kappa", "Gwet": gwet}.get(kind, kind) + weights_words(weights)
+    merit = _merit(counts.shape[1], weights, values)
     readings = counts.sum(axis=1)
     rated, twice = readings > 0, readings > 1
     counts, readings, used = counts[rated], readings[rated], np.asarray(clusters)[rated]
@@ -128,12 +201,11 @@ def _coefficient(counts: np.ndarray, clusters: np.ndarray, *, kind: str, level: 
     if not twice.any():
         return undefined("no image has two readings", method=method, n=n, n_clusters=num_clusters)
     shares = counts / readings[:, None]
-    pairs = np.maximum(readings * (readings - 1), 1)
-    observed_each = np.where(readings > 1, np.sum(counts * (counts - 1), axis=1) / pairs, 0.0)
+    observed_each = _pairs_agreed(counts, merit)
     factor = n / int(np.sum(readings > 1))
     observed = float(observed_each.mean() * factor)
     prevalence = shares.mean(axis=0)
-    expected, expected_each = _chance(kind, shares, prevalence)
+    expected, expected_each = _chance(kind, shares, prevalence, merit)
     facts = {"agreement": observed, "expected": expected, "prevalence": prevalence.tolist()}
     if 1 - expected < 1e-12:
         reason = "agreement by chance is 1: all readers always say the same"
@@ -146,16 +218,18 @@ def _coefficient(counts: np.ndarray, clusters: np.ndarray, *, kind: str, level: 
     return beside({**value, **facts}, rule="agreement by chance", estimate=0.0)
 
 
-def _chance(kind: str, shares: np.ndarray, prevalence: np.ndarray) -> tuple[float, np.ndarray]:
+def _chance(
+    kind: str, shares: np.ndarray, prevalence: np.ndarray, merit: np.ndarray
+) -> tuple[float, np.ndarray]:
     """Expected agreement, and the part of each image in it (half of its derivative)."""
     size = len(prevalence)
     if kind == "Fleiss":
-        return float(np.sum(prevalence**2)), shares @ prevalence
+        return float(prevalence @ merit @ prevalence), shares @ merit @ prevalence
     if kind == "Gwet":
-        others = max(1, size - 1)
-        expected = float(np.sum(prevalence * (1 - prevalence)) / others)
-        return expected, shares @ (1 - prevalence) / others
-    return 1 / size, np.full(len(shares), 1 / size)
+        factor = merit.sum() / size / max(1, size - 1)
+        return factor * float(np.sum(prevalence * (1 - prevalence))), factor * (shares @ (1 - prevalence))
+    alike = float(merit.mean())
+    return alike, np.full(len(shares), alike)
 
 
 def _interval(

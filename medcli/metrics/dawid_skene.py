@@ -36,25 +36,36 @@ class LatentTruth:
 
 
 def dawid_skene(ratings: np.ndarray, *, num_categories: int, tolerance: float = 1e-10) -> LatentTruth:
+    """The model of readers who read an image once each.
+
+    Args:
+        ratings: Categories from 0, float [images, readers]; NaN is not read.
+        num_categories: How many categories there are.
+        tolerance: As of `latent_truth`.
+    """
+    ratings = np.asarray(ratings, dtype=float)
+    said = np.stack([ratings == k for k in range(num_categories)], axis=2).astype(float)
+    return latent_truth(said, tolerance=tolerance)
+
+
+def latent_truth(said: np.ndarray, *, tolerance: float = 1e-10) -> LatentTruth:
     """Fit by expectation and maximisation, started from the shares of the readings.
 
     Readers are taken to err independently of each other, given the truth. The likelihood rises in every
     round; no random start is used, so results repeat.
 
     Args:
-        ratings: Categories from 0, float [images, readers]; NaN is not read.
-        num_categories: How many categories there are.
+        said: How often each reader put each image into each category, float [images, readers, categories].
         tolerance: Rise of the log-likelihood an image at which it ends.
     """
-    ratings = np.asarray(ratings, dtype=float)
-    said = np.stack([ratings == k for k in range(num_categories)], axis=2).astype(float)
+    images, num_readers, num_categories = said.shape
     readings = said.sum(axis=(1, 2))
     is_read = readings > 0
     kept = said[is_read]
-    flags = _flags(ratings)
+    flags = _flags(num_readers)
     if len(kept) == 0:
-        empty = np.full((ratings.shape[1], num_categories, num_categories), np.nan)
-        nothing = np.full((len(ratings), num_categories), np.nan)
+        empty = np.full((num_readers, num_categories, num_categories), np.nan)
+        nothing = np.full((images, num_categories), np.nan)
         return LatentTruth(nothing, np.full(num_categories, np.nan), empty, 0.0, 0, ["no reading"])
     beliefs = kept.sum(axis=1) / readings[is_read][:, None]
     before, rounds = -np.inf, 0
@@ -68,7 +79,7 @@ def dawid_skene(ratings: np.ndarray, *, num_categories: int, tolerance: float = 
             flags.append(f"stopped after {_MAX_ROUNDS} rounds")
             break
         before = likelihood
-    probabilities = np.full((len(ratings), num_categories), np.nan)
+    probabilities = np.full((images, num_categories), np.nan)
     probabilities[is_read] = beliefs
     return LatentTruth(probabilities, prevalence, confusion, likelihood, rounds, flags)
 
@@ -91,8 +102,7 @@ def _expect(said: np.ndarray, prevalence: np.ndarray, confusion: np.ndarray) -> 
     return np.exp(joint - whole[:, None]), float(whole.sum())
 
 
-def _flags(ratings: np.ndarray) -> list[str]:
-    readers = ratings.shape[1]
+def _flags(readers: int) -> list[str]:
     if readers < 3:
         return [f"{readers} readers: their errors and the truth cannot be told apart; three are needed"]
     return []

@@ -21,6 +21,7 @@ def cohen_kappa(
     *,
     num_categories: int,
     weights: str = "none",
+    values: np.ndarray | None = None,
     level: float,
 ) -> Quantity:
     """Cohen's kappa with its asymptotic interval, the observed agreement and both readers' prevalences.
@@ -31,6 +32,7 @@ def cohen_kappa(
         clusters: Patient of each image; the variance is summed by patient.
         num_categories: How many categories there are.
         weights: `none`, or disagreement that grows `linear` or `quadratic` with distance.
+        values: What the categories stand for, float [categories], where they are not one apart.
 
     Returns:
         A quantity with `agreement`, `expected`, `prevalence` [readers, categories] and `test` (of
@@ -41,8 +43,9 @@ def cohen_kappa(
     """
     table = np.zeros((num_categories, num_categories))
     np.add.at(table, (np.asarray(first, dtype=int), np.asarray(second, dtype=int)), 1)
-    parts = kappa_parts(table, weights=weights)
-    method = "Cohen's kappa" + ("" if weights == "none" else f", {weights} weights")
+    merit = category_weights(np.arange(num_categories) if values is None else values, weights)
+    parts = kappa_parts(table, merit)
+    method = "Cohen's kappa" + weights_words(weights)
     n, used = len(first), len(np.unique(clusters))
     facts = {name: parts[name] for name in ("agreement", "expected", "prevalence")}
     if parts["kappa"] is None:
@@ -59,14 +62,17 @@ def cohen_kappa(
     return with_test(value, hypothesis_test("Cohen's kappa of zero", statistic=z, p=p))
 
 
-def kappa_parts(table: np.ndarray, *, weights: str = "none") -> dict:
+def kappa_parts(table: np.ndarray, merit: np.ndarray) -> dict:
     """Kappa of a square table of counts, its null error, and what one image of each cell adds to its error.
+
+    Args:
+        table: Images by category of the first and of the second reader.
+        merit: As `category_weights` gives it.
 
     Returns:
         `kappa`, `agreement`, `expected`, `prevalence`, `null_error`, `influence` [categories, categories]
         and `reason`, which is set when kappa is undefined.
     """
-    merit = _weights(len(table), weights)
     total = table.sum()
     if total == 0:
         return {**dict.fromkeys(("kappa", "agreement", "expected", "prevalence")), "reason": "no cases"}
@@ -123,9 +129,21 @@ def agreement_quantity(
     )
 
 
-def _weights(size: int, kind: str) -> np.ndarray:
-    """Agreement of each pair of categories: 1 on the diagonal."""
+def category_weights(values: np.ndarray, kind: str) -> np.ndarray:
+    """Agreement of each pair of categories, [categories, categories]: 1 on the diagonal, 0 furthest from it.
+
+    Args:
+        values: What the categories stand for, float [categories], rising.
+        kind: `none`: 0 wherever they differ; `linear`: one less their distance over the largest distance;
+            `quadratic`: one less its square.
+    """
     if kind not in WEIGHTS:
         raise DataError(f"weights of kappa are {', '.join(WEIGHTS)}, not {kind!r}")
-    distance = np.abs(np.subtract.outer(np.arange(size), np.arange(size))) / max(1, size - 1)
+    values = np.asarray(values, dtype=float)
+    distance = np.abs(np.subtract.outer(values, values)) / (np.ptp(values) or 1 if len(values) else 1)
     return {"none": (distance == 0).astype(float), "linear": 1 - distance, "quadratic": 1 - distance**2}[kind]
+
+
+def weights_words(kind: str) -> str:
+    """What a method says of its weights."""
+    return "" if kind == "none" else f", {kind} weights"

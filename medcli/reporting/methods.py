@@ -189,6 +189,11 @@ METHODS = (
         "Gwet KL. British Journal of Mathematical and Statistical Psychology 2008;61:29-48.",
     ),
     Method(
+        "Gwet's AC2",
+        "Gwet's AC2 stands beside it, which depends less on prevalence; both weigh grades by their distance.",
+        "Gwet KL. Handbook of Inter-Rater Reliability. 4th ed. Advanced Analytics 2014.",
+    ),
+    Method(
         "Conger's kappa",
         "Conger's kappa lets each reader have a rate of yes of their own.",
         "Conger AJ. Psychological Bulletin 1980;88:322-328.",
@@ -206,13 +211,13 @@ METHODS = (
     ),
     Method(
         "Cohen's kappa",
-        "Agreement of two readers is Cohen's kappa, weighted by squared distance for grades, with the "
+        "Agreement of two readers is Cohen's kappa, weighted by distance for grades, with the "
         "asymptotic interval summed by patient.",
         "Cohen J. Psychological Bulletin 1968;70:213-220; Fleiss JL, Cohen J, Everitt BS. Psychological "
         "Bulletin 1969;72:323-327.",
     ),
     Method(
-        "ICC(",
+        "ICC(2,1)",
         "Agreement on numbers is the intraclass correlation for random readers, absolute agreement, of a "
         "single reading.",
         "Shrout PE, Fleiss JL. Psychological Bulletin 1979;86:420-428; McGraw KO, Wong SP. Psychological "

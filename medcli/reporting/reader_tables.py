@@ -8,7 +8,13 @@ from typing import Any
 from medcli.reporting.tables import Row, text_table
 from medcli.reporting.words import count, number, printable
 
-_COEFFICIENTS = {"fleiss": "Fleiss", "gwet_ac1": "AC1", "krippendorff": "alpha", "icc": "ICC"}
+_COEFFICIENTS = {
+    "fleiss": "Fleiss",
+    "gwet_ac1": "AC1",
+    "gwet_ac2": "AC2",
+    "krippendorff": "alpha",
+    "icc": "ICC",
+}
 
 
 def readers_text(document: dict[str, Any], width: int = 80) -> str:
@@ -51,17 +57,19 @@ def _agreement(document: dict[str, Any], arm: str, *, width: int) -> str:
         if item.get("arm", "") == arm
     ]
     shown = {key: name for key, name in _COEFFICIENTS.items() if any(key in item for _, item in found)}
+    has_shares = any("shares" in item for _, item in found)
     header = [
         f"agreement{f', {printable(arm)}' if arm else ''}",
-        " called",
+        *([" called"] if has_shares else []),
         *(f" {n}" for n in shown.values()),
     ]
     rows: list[Row] = []
     for label, item in found:
-        shares = [share["share"]["estimate"] for share in item.get("shares", ())]
-        known = [share for share in shares if share is not None]
+        told = [share["share"]["estimate"] for share in item.get("shares", ())]
+        known = [share for share in told if share is not None]
         called = f"{number(min(known), digits=2)}–{number(max(known), digits=2)}" if known else "–"
-        rows.append([label["class"], called, *(_short(item.get(key)) for key in shown)])
+        shares = [called] if has_shares else []
+        rows.append([label["class"], *shares, *(_short(item.get(key)) for key in shown)])
     return text_table(header, rows, width=width) if rows else ""
 
 

@@ -23,6 +23,7 @@ from medcli.store.digests import derive_seed
 from medcli.store.results_schema import READERS_VERSION
 
 Document = dict[str, Any]
+MAX_CATEGORIES = 100
 
 
 def run(config: ReadersConfig, *, progress: Progress = SILENT) -> Document:
@@ -87,7 +88,7 @@ def _label(
     """Agreement in each arm, and readers against the truth."""
     first = next(iter(arms.values()))
     ratings = np.stack([_ratings(readings, column, config) for readings in arms.values()])
-    kind = "nominal" if first.categories else kind_of_ratings(ratings)
+    kind = _kind(config, ratings, names=first.categories)
     clusters = _patients(first)
     found: dict[str, Any] = {
         "class": first.labels[column] or "readings",
@@ -102,6 +103,7 @@ def _label(
                 clusters,
                 readers=first.readers,
                 kind=kind,
+                weights=config.weights.value,
                 level=config.level,
                 seed=derive_seed("medcli readers", found["class"], arm),
             )
@@ -118,6 +120,28 @@ def _label(
             level=config.level,
         )
     return found
+
+
+def _kind(config: ReadersConfig, ratings: np.ndarray, *, names: list[str]) -> str:
+    """What the readings of a label are: as `--scale` says, but 1 and 0 stay calls, and names stay names."""
+    scale = config.scale.value
+    if names:
+        if scale not in ("auto", "nominal"):
+            raise UsageError(
+                f"--scale is {scale}, but readings are names such as {names[0]!r}",
+                hint="write grades as numbers, or leave --scale out",
+            )
+        return "nominal"
+    told = kind_of_ratings(ratings)
+    if scale == "auto" or (told == "binary" and scale in ("nominal", "ordinal")):
+        return told
+    grades = len(np.unique(ratings[~np.isnan(ratings)]))
+    if scale in ("nominal", "ordinal") and grades > MAX_CATEGORIES:
+        raise UsageError(
+            f"--scale is {scale}, but there are {grades} different readings, more than {MAX_CATEGORIES}",
+            hint="measurements are on --scale interval or ratio",
+        )
+    return {"interval": "continuous"}.get(scale, scale)
 
 
 def _ratings(readings: Readings, column: int, config: ReadersConfig) -> np.ndarray:

@@ -109,7 +109,7 @@ def conger(ratings, num_categories=5):
     return conger_kappa(ratings, np.arange(len(ratings)), num_categories=num_categories, level=0.95, seed=0)
 
 
-def test_conger_of_two_readers_is_cohen_and_gaps_are_left_out():
+def test_conger_of_two_readers_is_cohen_and_takes_gaps_in():
     generator = np.random.default_rng(0)
     ratings = generator.integers(0, 3, size=(60, 2)).astype(float)
     ratings[:40, 1] = ratings[:40, 0]
@@ -117,11 +117,15 @@ def test_conger_of_two_readers_is_cohen_and_gaps_are_left_out():
     found = conger(ratings, 3)
     assert found["estimate"] == pytest.approx(cohen["estimate"], rel=1e-12)
     assert found["ci"] == pytest.approx(cohen["ci"], abs=0.03)
-    gappy = np.vstack([ratings, [[1, np.nan]]])
-    assert conger(gappy, 3)["estimate"] == found["estimate"]
-    assert conger(gappy, 3)["flags"] == ["1 images with a missing reading left out"]
+    # Who reads one image more has other shares; what was agreed stays.
+    shares = np.stack([np.mean(column[:, None] == range(3), axis=0) for column in ratings.T])
+    shares[0] = (60 * shares[0] + [0, 1, 0]) / 61
+    wanted = (cohen["agreement"] - shares[0] @ shares[1]) / (1 - shares[0] @ shares[1])
+    gappy = conger(np.vstack([ratings, [[1, np.nan]]]), 3)
+    assert gappy["estimate"] == pytest.approx(wanted, rel=1e-12)
+    assert gappy["n"] == 61
     assert conger(np.zeros((4, 3)), 2)["reason"].startswith("agreement by chance is 1")
-    assert conger(np.full((4, 3), np.nan), 2)["reason"] == "no image has every reading"
+    assert conger(np.full((4, 3), np.nan), 2)["reason"] == "no image has two readings"
 
 
 def test_fleiss_agrees_with_irr_and_its_paper():

@@ -7,9 +7,12 @@ import csv
 import numpy as np
 import pytest
 
-from medcli.config import CompareConfig, EvaluateConfig, Part
+from medcli.choices import KappaWeights, RatingScale
+from medcli.config import CompareConfig, EvaluateConfig, Part, ReadersConfig
+from medcli.errors import UsageError
+from medcli.metrics.dawid_skene import latent_truth
 from medcli.metrics.decision_curve import net_benefit
-from medcli.stages import compare
+from medcli.stages import compare, readers
 from medcli.stages._decisions import decision_section
 from medcli.stages._predictions import by_id, load_source, open_predictions, predictions_of
 from medcli.stages._scoring import score
@@ -89,3 +92,119 @@ def test_decision_curve_of_dcurves(tmp_path):
         targets, calls.astype(float), np.arange(750), threshold=0.25, level=0.95, prevalence=0.15
     )
     assert stated["estimate"] == pytest.approx(0.01495671, abs=5e-9)
+
+
+def agreed(path, columns, **options):
+    """Agreement of readers who each have a column; a blank is not read."""
+    rows = [[i, *row] for i, row in enumerate(zip(*columns, strict=True))]
+    table = write(path, [["id", *(f"reader:{k}" for k in range(len(columns)))], *rows])
+    (label,) = readers.run(ReadersConfig(sources=(table,), **options))["labels"]
+    return label["agreement"][0]
+
+
+def three(value, *names):
+    """What of a quantity is printed with three decimals."""
+    return [round(value["ci"][0] if name == "low" else value[name], 3) for name in ("estimate", *names)]
+
+
+# Twelve units by four readers in five categories: Krippendorff, Computing Krippendorff's Alpha-Reliability,
+# 2011, and Gwet, Handbook of Inter-Rater Reliability, 2014, with one reading less.
+UNITS = [
+    [1, 2, 3, 3, 2, 1, 4, 1, 2, "", "", ""],
+    [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, "", 3],
+    ["", 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, ""],
+    [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, ""],
+]
+GWETS = [UNITS[0], [*UNITS[1][:11], ""], [*UNITS[2][:11], 3], UNITS[3]]
+
+
+@pytest.mark.parametrize(
+    ("scale", "wanted"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849), ("ratio", 0.797)]
+)
+def test_alpha_of_krippendorff_on_every_scale(scale, wanted, tmp_path):
+    found = agreed(tmp_path / "k.csv", UNITS, scale=RatingScale(scale))["krippendorff"]
+    assert found["estimate"] == pytest.approx(wanted, abs=5e-4)
+    assert scale in found["method"]
+
+
+def test_coefficients_of_gwet_with_gaps_and_weights(tmp_path):
+    """Estimates, errors and lower limits as the tests of irrCAC have them."""
+    plain = agreed(tmp_path / "g.csv", GWETS, scale=RatingScale.nominal)
+    assert three(plain["gwet_ac1"], "agreement", "expected", "se", "low") == [
+        0.775, 0.818, 0.190, 0.143, 0.461,
+    ]  # fmt: skip
+    assert three(plain["conger"]) == [0.763]
+    linear = agreed(tmp_path / "g.csv", GWETS, weights=KappaWeights.linear)
+    assert three(linear["gwet_ac2"], "agreement", "expected", "se", "low") == [
+        0.859, 0.939, 0.571, 0.117, 0.600,
+    ]  # fmt: skip
+    assert three(linear["brennan_prediger"], "se", "low") == [0.848, 0.123, 0.577]
+    assert three(linear["conger"]) == [0.814]
+    squared = agreed(tmp_path / "g.csv", GWETS)
+    assert three(squared["gwet_ac2"], "agreement", "expected", "se", "low") == [
+        0.914, 0.975, 0.714, 0.104, 0.685,
+    ]  # fmt: skip
+    assert three(squared["fleiss"], "expected", "se", "low") == [0.865, 0.818, 0.146, 0.544]
+    assert three(squared["brennan_prediger"], "se", "low") == [0.902, 0.111, 0.657]
+    none = agreed(tmp_path / "g.csv", GWETS, scale=RatingScale.ordinal, weights=KappaWeights.none)
+    assert none["gwet_ac1"]["estimate"] == pytest.approx(plain["gwet_ac1"]["estimate"], abs=1e-12)
+    assert "gwet_ac2" not in none
+
+
+@pytest.mark.parametrize(
+    ("weights", "wanted"),
+    [("none", [0.432, 0.046]), ("linear", [0.407, 0.053]), ("quadratic", [0.383, 0.066])],
+)
+def test_weighted_kappa_of_gwets_diagnoses(weights, wanted, tmp_path):
+    counts = np.array([[40, 6, 4, 15], [4, 25, 1, 5], [4, 2, 21, 9], [17, 13, 12, 45]])
+    both = [np.repeat(place + 1, counts.ravel()) for place in np.indices((4, 4)).reshape(2, -1)]
+    found = agreed(tmp_path / "d.csv", both, weights=KappaWeights(weights), scale=RatingScale.ordinal)
+    assert three(found["pairs"][0]["cohen"], "se") == wanted
+
+
+def test_six_forms_of_shrout_and_fleiss(tmp_path):
+    """Table 4 of their paper, and the limits that the package psych prints."""
+    columns = [[9, 6, 8, 7, 10, 6], [2, 1, 4, 1, 5, 2], [5, 3, 6, 2, 6, 4], [8, 2, 8, 6, 9, 7]]
+    found = agreed(tmp_path / "s.csv", columns, scale=RatingScale.interval)
+    wanted = {
+        "ICC(1,1)": (0.17, -0.133, 0.723),
+        "ICC(3,1)": (0.71, 0.342, 0.946),
+        "ICC(1,k)": (0.44, -0.884, 0.912),
+        "ICC(2,k)": (0.62, 0.071, 0.927),
+        "ICC(3,k)": (0.91, 0.676, 0.986),
+    }
+    forms = {"ICC(2,1)": found["icc"], **found["icc_forms"]}
+    for form, (estimate, low, high) in {"ICC(2,1)": (0.29, 0.019, 0.761), **wanted}.items():
+        assert forms[form]["estimate"] == pytest.approx(estimate, abs=6e-3)
+        assert forms[form]["ci"] == pytest.approx([low, high], abs=5e-4)
+    assert set(forms) == {"ICC(2,1)", *wanted}
+
+
+def test_scales_that_do_not_fit(tmp_path):
+    with pytest.raises(UsageError, match="readings are names"):
+        agreed(tmp_path / "n.csv", [["a", "b"], ["a", "a"]], scale=RatingScale.ordinal)
+    with pytest.raises(UsageError, match="150 different readings, more than 100"):
+        agreed(tmp_path / "m.csv", [range(150), range(150)], scale=RatingScale.nominal)
+
+
+# What five anaesthetists said of 45 patients, the first of them three times: Dawid & Skene, Applied
+# Statistics 1979; 28:20, table 1.
+ANAESTHETISTS = """
+1111111 3334334 1122122 2223121 2223222 2223322 1222111 3333433 2222223 2322223 4444444 2223343
+1111111 2223212 1211111 1112111 1111111 1111111 2222221 2221322 2222222 2222221 2223222 2212222
+1111111 1111111 2322222 1111111 1111111 1121121 1111111 3333233 1111111 2222222 2223232 4334343
+2212232 2323233 3333432 1111111 1111111 1212111 2322222 1211111 2222222
+"""
+
+
+def test_fitness_of_patients_of_dawid_and_skene():
+    """Their estimates by maximum likelihood: shares of the four classes, and how the first of them errs."""
+    said = np.zeros((45, 5, 4))
+    for row, readings in enumerate(ANAESTHETISTS.split()):
+        for who, category in zip((0, 0, 0, 1, 2, 3, 4), readings, strict=True):
+            said[row, who, int(category) - 1] += 1
+    found = latent_truth(said)
+    assert found.prevalence == pytest.approx([0.40, 0.42, 0.11, 0.07], abs=5e-3)
+    first = [[0.89, 0.11, 0, 0], [0.07, 0.88, 0.05, 0], [0, 0.34, 0.66, 0], [0, 0, 0.56, 0.44]]
+    assert found.confusion[0] == pytest.approx(np.array(first), abs=5e-3)
+    assert found.flags == []

@@ -13,6 +13,7 @@ from medcli.reporting.words import count, number, printable
 COEFFICIENTS = {
     "fleiss": "Fleiss' kappa",
     "gwet_ac1": "Gwet's AC1",
+    "gwet_ac2": "Gwet's AC2",
     "krippendorff": "Krippendorff's alpha",
     "icc": "ICC(2,1)",
 }

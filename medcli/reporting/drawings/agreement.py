@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from medcli.reporting.figures import BLUE, GREY, GUIDE, INK, ORANGE, PALE_BLUE, Drawing
 from medcli.reporting.words import shorten, with_interval
 
-_KAPPAS = {"fleiss": "Fleiss' kappa", "icc": "ICC", "krippendorff": "Krippendorff's alpha"}
+_KAPPAS = {"icc": "ICC", "fleiss": "Fleiss' kappa", "krippendorff": "Krippendorff's alpha"}
 _ROW, _FRAME = 0.3, 1.0
 
 

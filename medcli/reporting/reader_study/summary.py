@@ -54,7 +54,7 @@ def _agreement(item: dict[str, Any]) -> str:
         said.append(f"call {min(shares):.0f} to {max(shares):.0f} of 100 images positive")
     if item.get("split", {}).get("estimate") is not None:
         said.append(f"differ on {of_hundred(item['split'])} of 100{'' if shares else ' images'}")
-    key = next(key for key in ("fleiss", "icc", "krippendorff") if key in item)
+    key = next(key for key in ("icc", "fleiss", "krippendorff") if key in item)
     coefficient = f"{COEFFICIENTS[key]} {with_interval(item[key], digits=2)}"
     return f"readers {' and '.join(said)} ({coefficient})" if said else f"readers agree by {coefficient}"
 
