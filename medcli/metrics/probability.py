@@ -64,7 +64,8 @@ def brier_quantity(
     """
     squares = np.atleast_2d((probabilities - targets).T ** 2).sum(axis=0)
     prevalence = np.mean(targets, axis=0) if len(targets) else np.zeros(1)
-    value = mean_value(squares, clusters, level=level, what="mean squared error")
+    what = "mean squared error" + (", summed over classes" if np.ndim(targets) == 2 else "")
+    value = mean_value(squares, clusters, level=level, what=what)
     return beside(value, rule="prevalence", estimate=float(np.sum(prevalence * (1 - prevalence))))
 
 
@@ -72,7 +73,9 @@ def log_loss_quantity(
     probabilities: np.ndarray, targets: np.ndarray, clusters: np.ndarray, *, level: float
 ) -> Quantity:
     """Mean negative log-likelihood in nats, beside that of predicting the prevalence for everyone."""
-    value = mean_value(log_losses(probabilities, targets), clusters, level=level, what="mean")
+    value = mean_value(
+        log_losses(probabilities, targets), clusters, level=level, what="mean log loss in nats"
+    )
     if len(targets) == 0:
         return value
     prevalence = np.broadcast_to(np.mean(targets, axis=0), np.shape(targets))

@@ -146,6 +146,32 @@ def test_bca_of_a_mean_leans_the_way_of_the_skewness():
     assert flat == pytest.approx(percentile_interval(symmetric, level=0.9), abs=1e-3)
 
 
+def test_bca_of_efron_and_tibshirani():
+    """Variance of 26 children's spatial test: An Introduction to the Bootstrap, 1993, tables 14.1 and 14.2.
+
+    They print 171.5, an acceleration of 0.061, and of 2,000 resamples limits (5 % and 95 %) of 115.8 and
+    259.6, or 100.8 and 233.9 for percentiles: with so few, limits move by a few units.
+    """
+    scores = "48 36 20 29 42 42 20 42 22 41 45 14 6 0 33 28 34 4 32 24 47 41 24 26 30 41"
+    values = np.array(scores.split(), dtype=float)
+    sums = np.stack([np.ones(26), values, values**2], axis=1)
+
+    def variance(totals):
+        n, first, second = totals.T
+        return second / n - (first / n) ** 2
+
+    estimate = variance(sums.sum(axis=0, keepdims=True))[0]
+    assert estimate == pytest.approx(171.5, abs=0.05)
+    left_out = estimate - variance(sums.sum(axis=0) - sums)
+    centred = left_out - left_out.mean()
+    assert np.sum(centred**3) / (6 * np.sum(centred**2) ** 1.5) == pytest.approx(0.061, abs=5e-4)
+    drawn = variance(Resamples(26, 1, 40_000).sums(sums))
+    assert percentile_interval(drawn, level=0.9) == pytest.approx((100.8, 233.9), abs=4)
+    assert bca_interval(drawn, estimate, influences=left_out, level=0.9) == pytest.approx(
+        (115.8, 259.6), abs=5
+    )
+
+
 def test_resamples_without_variation_give_no_interval():
     assert percentile_interval(np.full(50, 0.5), level=0.95) is None
     assert defined(np.append(np.full(60, np.nan), np.arange(40))) is None

@@ -7,15 +7,18 @@ import csv
 import numpy as np
 import pytest
 
-from medcli.choices import KappaWeights, RatingScale
+from medcli.choices import KappaWeights, RatingScale, ShareInterval
 from medcli.config import CompareConfig, EvaluateConfig, Part, ReadersConfig
 from medcli.errors import UsageError
 from medcli.metrics.dawid_skene import latent_truth
 from medcli.metrics.decision_curve import net_benefit
+from medcli.metrics.heterogeneity import cochran_q
+from medcli.metrics.summary import summarize
 from medcli.stages import compare, readers
 from medcli.stages._decisions import decision_section
 from medcli.stages._predictions import by_id, load_source, open_predictions, predictions_of
 from medcli.stages._scoring import score
+from medcli.stages._settings import measure_settings
 
 
 def write(path, rows):
@@ -30,6 +33,13 @@ def scored(path, rows):
     config = EvaluateConfig(source=table, part=Part.all, key_file=path.parent / "key")
     manifest = load_source(table, config, part="all")
     return score(by_id(open_predictions(predictions_of(manifest, "all"))), manifest)[0]
+
+
+def measured(path, rows, **options):
+    """What `evaluate` says of the one label of a table."""
+    cases = scored(path, rows)
+    settings = measure_settings(EvaluateConfig(resamples=100, **options), classes=cases.classes, part="all")
+    return summarize(cases, settings)["classes"][0]
 
 
 def crossed(*counts):
@@ -208,3 +218,65 @@ def test_fitness_of_patients_of_dawid_and_skene():
     first = [[0.89, 0.11, 0, 0], [0.07, 0.88, 0.05, 0], [0, 0.34, 0.66, 0], [0, 0, 0.56, 0.44]]
     assert found.confusion[0] == pytest.approx(np.array(first), abs=5e-3)
     assert found.flags == []
+
+
+def test_alleles_of_mercaldo(tmp_path):
+    """Mercaldo, Lau & Zhou 2007, table VIII, at a prevalence of 0.03, and the logit intervals of bdpv."""
+    found = measured(tmp_path / "a.csv", crossed(240, 178, 87, 288), prevalence=("0.03",))
+    assert found["ppv_at_prevalence"]["estimate"] == pytest.approx(0.0711, abs=5e-5)
+    assert found["ppv_at_prevalence"]["ci"] == pytest.approx([0.0589, 0.0856], abs=5e-5)
+    assert found["npv_at_prevalence"]["estimate"] == pytest.approx(0.9831, abs=5e-5)
+    assert found["npv_at_prevalence"]["ci"] == pytest.approx([0.9809, 0.9851], abs=5e-5)
+
+
+def test_accuracy_of_a_test_as_epir_prints_it(tmp_path):
+    """670 and 202 of the called, 74 and 640 of the others: the example of epi.tests, with exact intervals."""
+    found = measured(tmp_path / "e.csv", crossed(670, 74, 202, 640), interval=ShareInterval.exact)
+    wanted = {
+        "sensitivity": (0.90, 0.88, 0.92),
+        "specificity": (0.76, 0.73, 0.79),
+        "ppv": (0.77, 0.74, 0.80),
+        "npv": (0.90, 0.87, 0.92),
+        "lr_positive": (3.75, 3.32, 4.24),
+        "lr_negative": (0.13, 0.11, 0.16),
+    }
+    for name, numbers in wanted.items():
+        value = found[name]
+        assert [round(number, 2) for number in (value["estimate"], *value["ci"])] == list(numbers), name
+
+
+@pytest.mark.parametrize(
+    ("targets", "scores", "wanted"),
+    [
+        ((0, 0, 1, 1), (0.1, 0.4, 0.35, 0.8), {"auc": 0.75, "average_precision": 0.8333}),
+        ((0, 1, 1, 0), (0.1, 0.9, 0.8, 0.3), {"brier": 0.0375}),
+        ((1, 0, 0, 1), (0.9, 0.1, 0.2, 0.65), {"log_loss": 0.2162}),
+        ((1, 1, 1, 0), (1, 0, 1, 1), {"mcc": -0.3333}),
+        ((0, 1, 0, 0, 1, 0), (0, 1, 0, 0, 0, 1), {"balanced_accuracy": 0.625}),
+    ],
+    ids=lambda value: "" if isinstance(value, tuple) else " ".join(value),
+)
+def test_examples_of_scikit_learns_guide(targets, scores, wanted, tmp_path):
+    found = measured(tmp_path / "s.csv", zip(targets, scores, strict=True))
+    for name, number in wanted.items():
+        value = found[name].get("before", found[name])
+        assert value["estimate"] == pytest.approx(number, abs=5e-5)
+
+
+def test_heterogeneity_of_vaccines_against_tuberculosis():
+    """Log risk ratios of 13 trials of BCG (Colditz et al., JAMA 1994; 271:698), as metafor prints them."""
+    trials = np.array(
+        [(4, 123, 11, 139), (6, 306, 29, 303), (3, 231, 11, 220), (62, 13598, 248, 12867),
+         (33, 5069, 47, 5808), (180, 1541, 372, 1451), (8, 2545, 10, 629), (505, 88391, 499, 88391),
+         (29, 7499, 45, 7277), (17, 1716, 65, 1665), (186, 50634, 141, 27338), (5, 2498, 3, 2341),
+         (27, 16913, 29, 17854)]
+    )  # fmt: skip
+    ill, all_treated, ill_without, all_without = trials.T.astype(float)
+    ratios = (ill / all_treated) / (ill_without / all_without)
+    errors = np.sqrt(1 / ill - 1 / all_treated + 1 / ill_without - 1 / all_without)
+    found = cochran_q(ratios, ratios * errors, scale="log")
+    assert found["test"]["statistic"] == pytest.approx(152.2330, abs=5e-5)
+    assert found["test"]["df"] == 12
+    assert found["i_squared"] == pytest.approx(0.9212, abs=5e-5)
+    assert found["tau_squared"] == pytest.approx(0.3088, abs=5e-5)
+    assert np.log(found["pooled"]) == pytest.approx(-0.4303, abs=5e-5)
