@@ -257,3 +257,38 @@ def test_intervals_of_prevalences_from_calls_alone_cover_them():
         low, high = found["classes"][2]["prevalence"]["ci"]
         covered += low <= 0.4 <= high
     assert covered >= 0.9 * 120
+
+
+def repeated(generator, patients, *, first=0):
+    """Numbers of patients of whom a few have many images that are nearly alike, and the patient of each."""
+    images = np.where(generator.random(patients) < 0.05, 30, 1)
+    owners = np.repeat(np.arange(patients), images)
+    return generator.normal(size=patients)[owners] + 0.1 * generator.normal(size=len(owners)), first + owners
+
+
+def test_images_that_are_alike_count_once_in_a_shift():
+    generator = np.random.default_rng(8)
+    old, new = generator.normal(size=80), generator.normal(size=60)
+    once = stability(old, new)
+    ids = {"first_clusters": np.repeat(np.arange(80), 5), "second_clusters": np.repeat(np.arange(60), 5)}
+    five = np.repeat(old, 5), np.repeat(new, 5)
+    assert population_stability_index(*five, **ids)["baseline"]["estimate"] == pytest.approx(
+        once["baseline"]["estimate"]
+    )
+    alone = kolmogorov_smirnov(old, new, first_clusters=np.arange(80), second_clusters=np.arange(60))
+    found = kolmogorov_smirnov(*five, **ids)
+    assert found["statistic"] == pytest.approx(alone["statistic"])
+    assert found["noticeable"] == pytest.approx(alone["noticeable"])
+
+
+def test_a_few_patients_of_many_images_are_no_shift():
+    generator, claims, psi, told = np.random.default_rng(9), 0, [], []
+    for _ in range(150):
+        (old, owners), (new, others) = repeated(generator, 300), repeated(generator, 150, first=300)
+        ids = {"first_clusters": owners, "second_clusters": others}
+        claims += kolmogorov_smirnov(old, new, **ids)["p"] < 0.05
+        index = population_stability_index(old, new, **ids)
+        psi.append(index["estimate"])
+        told.append(index["baseline"]["estimate"])
+    assert claims <= 0.09 * 150
+    assert np.mean(told) == pytest.approx(np.mean(psi), rel=0.25)
