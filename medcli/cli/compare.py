@@ -87,6 +87,11 @@ def compare(
     --each FIELD takes every value of a field in the sources after the first as a source of its own, and
     compares each with the first: a result at home against those of several sites. Of a manifest with an
     external part it takes that part.
+
+    The shift section sets every source against the first. Of other images: scores, calls, prevalences, what
+    the pixels are like (brightness, contrast, sharpness, noise, saturation; preprocess measures them), sex,
+    age, view, device, site and every column that was kept, by Kolmogorov-Smirnov or chi-square tests and the
+    stability index. Of the same images: how far scores, calls and pixels changed. Holm over all inputs.
     """
     config = CompareConfig(**locals())
     if planned_only(config):

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from scipy.special import chdtrc, kolmogi, kolmogorov
+from scipy.special import chdtrc, kolmogi, kolmogorov, stdtr
 
-from medcli.metrics.intervals import cautious
-from medcli.quantity import Quantity, TestResult, beside, hypothesis_test, quantity, undefined
+from medcli.metrics.intervals import cautious, mean_value
+from medcli.quantity import Quantity, TestResult, beside, hypothesis_test, quantity, undefined, with_test
 
 # What practitioners read off the population stability index; it has no theory behind it.
 PSI_WORDS = ((0.1, "no relevant shift"), (0.25, "moderate shift"), (math.inf, "large shift"))
@@ -88,6 +88,28 @@ def effective_images(shares: Iterable[np.ndarray], clusters: np.ndarray) -> floa
     if len(counts) == 1 or expected == 0:
         return float(len(counts))
     return size / max(1.0, cautious(found / expected, counts))
+
+
+def paired_change(
+    first: np.ndarray, second: np.ndarray, clusters: np.ndarray, *, level: float, what: str
+) -> Quantity:
+    """Mean of second less first of the same images, by patient, with the t-test that its interval stands for.
+
+    Args:
+        first: float [images].
+        second: Of the same images.
+        clusters: Patient of each.
+        what: What the numbers are.
+    """
+    value = mean_value(second - first, clusters, level=level, what=f"{what}, change", floor=None)
+    se, name = value["se"], "t-test of a change, by patient"
+    if not se:
+        p = 1.0 if value["estimate"] == 0 and se is not None else None
+        reason = None if p else "all images changed alike" if se == 0 else value["reason"]
+        return with_test(value, hypothesis_test(name, statistic=None, p=p, reason=reason))
+    statistic, df = value["estimate"] / se, value["n_clusters"] - 1
+    p = 2 * float(stdtr(df, -abs(statistic)))
+    return with_test(value, hypothesis_test(name, statistic=statistic, df=df, p=p))
 
 
 def chi_square(first: np.ndarray, second: np.ndarray) -> TestResult:

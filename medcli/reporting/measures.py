@@ -127,6 +127,8 @@ HOLDERS = {
     "means",
     "equalised_odds",
     "prevalences",
+    "shift",
+    "inputs",
     "heatmaps",
     "faithfulness",
 }

@@ -265,8 +265,15 @@ METHODS = (
     ),
     Method(
         "Kolmogorov-Smirnov",
-        "Distributions of scores and ages were compared by the largest distance between them.",
-        "Smirnov N. Annals of Mathematical Statistics 1948;19:279-281.",
+        "Distributions of scores and other numbers were compared by the largest distance between them, "
+        "images of one patient being counted by their design effect.",
+        "Smirnov N. Annals of Mathematical Statistics 1948;19:279-281; Rao JNK, Scott AJ. Annals of "
+        "Statistics 1984;12:46-60.",
+    ),
+    Method(
+        "t-test of a change, by patient",
+        "Changes of the same images were tested by Student's t with errors by patient.",
+        "Student. Biometrika 1908;6:1-25; Liang KY, Zeger SL. Biometrika 1986;73:13-22.",
     ),
     Method(
         "chi-square of homogeneity",
@@ -295,7 +302,7 @@ METHODS = (
     ),
     Method(
         "population stability index",
-        "Scores were also compared by the population stability index, told beside its value by chance.",
+        "They were also compared by the population stability index, told beside its value by chance.",
         "Yurdakul B, Naranjo J. Journal of Risk Model Validation 2020;14:89-100.",
     ),
     Method(

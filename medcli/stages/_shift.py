@@ -4,36 +4,48 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from medcli.metrics.black_box_shift import Called, black_box_shift
 from medcli.metrics.bootstrap import Resamples
 from medcli.metrics.heterogeneity import gap
 from medcli.metrics.intervals import mean_value, proportion
-from medcli.metrics.shift import (
-    chi_square,
-    kolmogorov_smirnov,
-    population_stability_index,
-)
+from medcli.metrics.multiplicity import holm
+from medcli.metrics.shift import kolmogorov_smirnov, population_stability_index
 from medcli.metrics.tallies import LabelScores
 from medcli.quantity import TestResult
+from medcli.stages._input_shift import input_shift
 from medcli.stages._lineup import Lineup
 
-CATEGORIES = ("sex", "view", "device", "site")
 
+def describe_shift(
+    lineup: Lineup, *, each: str | None, resamples: Resamples, level: float
+) -> list[dict[str, Any]]:
+    """Every source against the first: images, patients, scores of each label, calls and prevalences.
 
-def describe_shift(lineup: Lineup, *, resamples: Resamples, level: float) -> list[dict[str, Any]]:
-    """Every source against the first: scores of each label, calls, prevalences, and who the patients are.
-
-    On the same images, what changed is the scores; on others, the images and the truth may have changed too.
+    On the same images, what changed is pixels and scores; on others, patients and truth may have changed too.
+    P-values of all scores are corrected together by Holm's method, and so are those of all inputs, which
+    leave out `each`, the field that sources were told apart by.
     """
-    return [
-        _against_first(lineup, number, resamples=resamples, level=level)
+    found = [
+        _against_first(lineup, number, each=each, resamples=resamples, level=level)
         for number in range(1, len(lineup.names))
     ]
+    scores = [label["kolmogorov_smirnov"] for source in found for label in source["labels"]]
+    inputs = [entry.get("test") or entry["change"]["test"] for source in found for entry in source["inputs"]]
+    counts = {"scores": _correct(scores), "inputs": _correct(inputs)}
+    return [{**source, "tests": counts} for source in found]
 
 
-def _against_first(lineup: Lineup, number: int, *, resamples: Resamples, level: float) -> dict[str, Any]:
+def _correct(tests: list[TestResult]) -> int:
+    """Give each test its p-value after Holm's correction; how many there are."""
+    p_values = [test["p"] for test in tests]
+    for test, p in zip(tests, holm(p_values), strict=True):
+        test["p_holm"] = p
+    return sum(p is not None for p in p_values)
+
+
+def _against_first(
+    lineup: Lineup, number: int, *, each: str | None, resamples: Resamples, level: float
+) -> dict[str, Any]:
     labels = []
     for column, name in enumerate(lineup.classes):
         first, other = lineup.label(0, column), lineup.label(number, column)
@@ -42,8 +54,9 @@ def _against_first(lineup: Lineup, number: int, *, resamples: Resamples, level: 
         )
     name = f"{lineup.names[number]} against {lineup.names[0]}"
     found: dict[str, Any] = {"name": name, "first": 0, "second": number, "labels": labels}
+    inputs = input_shift(lineup, number, level=level)
+    found["inputs"] = [entry for entry in inputs if entry["name"] != each]
     if not lineup.is_paired:
-        found["fields"] = _fields(lineup, number)
         found["prevalences"] = _prevalences(lineup, number, resamples=resamples, level=level)
     return found
 
@@ -74,28 +87,6 @@ def _of_images(first: LabelScores, other: LabelScores, lineup: Lineup, *, level:
         calls.append(proportion(called[0], first.clusters, level=level))
         found["calls_change"] = gap(*calls, level=level)
     return found
-
-
-def _fields(lineup: Lineup, number: int) -> dict[str, TestResult]:
-    """Tests of who the patients are: one record a patient, so that patients count once."""
-    sides = [_one_each(lineup, index) for index in (0, number)]
-    tests = {}
-    for field in CATEGORIES:
-        values = [[str(r[field]) for r in records if r.get(field) is not None] for records in sides]
-        names = sorted({*values[0], *values[1]})
-        if all(values):
-            counts = [np.array([own.count(name) for name in names]) for own in values]
-            tests[field] = chi_square(counts[0], counts[1])
-    ages = [np.array([float(r["age"]) for r in records if r.get("age") is not None]) for records in sides]
-    if all(map(len, ages)):
-        order = [np.arange(len(own)) for own in ages]
-        tests["age"] = kolmogorov_smirnov(ages[0], ages[1], first_clusters=order[0], second_clusters=order[1])
-    return tests
-
-
-def _one_each(lineup: Lineup, number: int) -> list[dict[str, Any]]:
-    _, rows = np.unique(lineup.scored[number].clusters, return_index=True)
-    return [lineup.records[number][row] for row in sorted(rows)]
 
 
 def _prevalences(lineup: Lineup, number: int, *, resamples: Resamples, level: float) -> list[dict[str, Any]]:

@@ -97,7 +97,7 @@ def _document(config: CompareConfig, entrants: list[Entrant], lineup: Lineup, *,
         "margin": config.margin,
         "labels": labels,
         "overall": {"pairs": _overall(lineup, setting)},
-        "shift": describe_shift(lineup, resamples=setting.resamples, level=config.level),
+        "shift": describe_shift(lineup, each=config.each, resamples=setting.resamples, level=config.level),
         "flags": [*lineup.flags, *_warnings(config, entrants, lineup), *_unsettled(labels)],
         "history": [_history(config, entrants)],
     }

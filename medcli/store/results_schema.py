@@ -109,6 +109,32 @@ _CURVES = {
         "sweep": {"type": ["object", "null"], "properties": {"sensitivities": _SHARES}},
     },
 }
+_SHIFT = {
+    "type": "object",
+    "required": ["name", "first", "second", "labels", "inputs", "tests"],
+    "properties": {
+        "inputs": {
+            "description": "What goes in: pixels of all images, other fields of one image a patient",
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "of", "kind"],
+                "properties": {
+                    "of": {"enum": ["image", "patient"]},
+                    "kind": {"enum": ["number", "category"]},
+                },
+                "additionalProperties": _ANY,
+            },
+        },
+        "tests": {
+            "description": "How many Holm's correction counted, of scores and of inputs",
+            "type": "object",
+            "required": ["scores", "inputs"],
+            "additionalProperties": _COUNT,
+        },
+    },
+    "additionalProperties": _ANY,
+}
 _REFERENCES = {
     "type": "object",
     "additionalProperties": {"type": "object", "required": ["path", "sha256"]},
@@ -218,7 +244,7 @@ RESULTS_SCHEMAS = {
             "margin": _NUMBER,
             "labels": {"type": "array", "items": {"type": "object", "additionalProperties": _ANY}},
             "overall": {"type": "object", "required": ["pairs"], "additionalProperties": _ANY},
-            "shift": _ANY,
+            "shift": {"type": "array", "items": _SHIFT},
             "flags": _TEXTS,
             "history": {"type": "array"},
         },

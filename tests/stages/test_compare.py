@@ -158,8 +158,12 @@ def test_different_images_are_told_apart_by_their_keys(tmp_path, key):
     assert auc["welch"]["p"] is not None
     assert "square and add" in differences(found)["sensitivity"]["method"]
     shift = found["shift"][0]
-    assert shift["fields"]["age"]["p"] < 0.01
-    assert shift["fields"]["site"]["cramers_v"] == pytest.approx(1)
+    inputs = {entry["name"]: entry for entry in shift["inputs"]}
+    assert inputs["age"]["test"]["p"] < 0.01
+    assert inputs["site"]["test"]["cramers_v"] == pytest.approx(1)
+    p = [entry["test"]["p"] for entry in shift["inputs"]]
+    assert [entry["test"]["p_holm"] for entry in shift["inputs"]] == pytest.approx(holm(p))
+    assert shift["tests"] == {"scores": 1, "inputs": 2}
     assert shift["labels"][0]["prevalence_change"]["estimate"] == 0
     assert shift["labels"][0]["psi"]["estimate"] > 0.1
     calls = shift["prevalences"][0]["classes"][0]["prevalence"]
