@@ -16,6 +16,8 @@ from medcli.reporting.templating import data_address, environment
 
 REM_PER_INCH = 8
 """How large figures are shown at most: a third above their own size."""
+PAPER_WIDTH = 11
+"""In inches, of all panels beside each other in print: on 7.2 inches of paper their letters have 6 points."""
 
 
 def render_report(
@@ -68,6 +70,7 @@ def _body(chapter: Chapter, document: Section, drawn: dict[str, Drawn], titles: 
     figures = {
         name: {
             "columns": figure.columns,
+            "on_paper": min(len(figure.panels), 4, max(1, round(PAPER_WIDTH / figure.width))),
             "width": round(figure.columns * figure.width * REM_PER_INCH),
             "panels": [
                 {"source": data_address(panel), "alt": alt}

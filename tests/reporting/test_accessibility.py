@@ -195,6 +195,18 @@ def test_what_is_folded_is_opened_by_keys(page):
     assert not any("tabindex" in attributes for _, attributes, _ in page.elements)
 
 
+@pytest.mark.parametrize("name", ["evaluation", "readings"])
+def test_what_is_not_printed_is_in_a_file(folder, name):
+    html = (folder / name / "report.html").read_text(encoding="utf-8")
+    notes = re.findall(
+        r'<p class="note paper">[^<]*<code>([^<]+)</code>\.</p>\n<details class="screen">', html
+    )
+    assert notes
+    assert all((folder / name / note).is_file() for note in notes)
+    numbers = html.partition('<h2 id="numbers">')[0]
+    assert numbers.count('<details class="screen">') == len(notes)
+
+
 def test_every_line_of_every_figure_stands_out(folder):
     drawn = sorted(folder.glob("*/*.svg"))
     assert len(drawn) > 15

@@ -48,7 +48,9 @@ def section(*, shift: float, num_classes: int = 1, seed: int = 3) -> dict:
 
 
 def page(document: dict) -> str:
-    figures = {name: {"columns": 1, "width": 20, "panels": []} for name in CHAPTER.figures(document)}
+    figures = {
+        name: {"columns": 1, "on_paper": 1, "width": 20, "panels": []} for name in CHAPTER.figures(document)
+    }
     template = environment().get_template("subgroups.html.j2")
     return template.render(section=document, figures=figures, **CHAPTER.words(document))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from medcli.reporting.chapter import Chapter, Rows, Section
@@ -16,12 +17,17 @@ def _words(section: Section) -> dict[str, Any]:
     methods: dict[str, set[str]] = {}
     groups: dict[str, Rows] = {}
     for of, label, value in quantities(rest):
-        methods.setdefault(label, set()).add(value["method"].partition(" (effective n")[0])
+        methods.setdefault(label, set()).add(_way(value["method"]))
         first, _, rest_of = of.partition(" / ")
         whose = f"{rest_of}: {label}" if rest_of else label
         groups.setdefault(first, []).append({"label": whose, "quantity": value})
     told = [(label, "; ".join(sorted(filter(None, found)))) for label, found in methods.items()]
     return {"methods": told, "groups": groups}
+
+
+def _way(method: str) -> str:
+    """A method without what differs from class to class: effective sizes, resamples that were defined."""
+    return re.sub(r", [\d,]+ defined", "", method.partition(" (effective n")[0])
 
 
 CHAPTER = Chapter("numbers", "Every number, with its method", "classes", words=_words)

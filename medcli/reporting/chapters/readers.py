@@ -8,7 +8,7 @@ from medcli.reporting.chapter import Chapter, Rows, Section
 from medcli.reporting.drawings.readers import readers_forest_figure, readers_roc_figure
 from medcli.reporting.figures import Drawing
 from medcli.reporting.measures import LABELS, in_sentence
-from medcli.reporting.words import count, number, printable
+from medcli.reporting.words import count, listed, number, printable
 
 COEFFICIENTS = {
     "fleiss": "Fleiss' kappa",
@@ -63,7 +63,7 @@ def claims(readers: dict[str, Any]) -> list[str]:
     figures = dict.fromkeys(in_sentence(entry["main"]) for entry in main)
     sentences = [f"Compared by {' or '.join(figures)}."] if figures else []
     sentences += [
-        f"In {', '.join(held[verdict])} the model is {words}."
+        f"In {listed(held[verdict])} the model is {words}."
         for verdict, words in _CLAIMS.items()
         if verdict in held
     ]
@@ -71,7 +71,7 @@ def claims(readers: dict[str, Any]) -> list[str]:
     if open_labels:
         tried = "no difference is shown"
         tried += "" if readers["margin"] is None else ", nor non-inferiority"
-        sentences.append(f"In {', '.join(open_labels)} {tried}: that is no proof of equality.")
+        sentences.append(f"In {listed(open_labels)} {tried}: that is no proof of equality.")
     if not main:
         sentences.append("No reader has cases enough to be compared.")
     margin = readers["margin"]

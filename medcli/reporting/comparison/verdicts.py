@@ -41,7 +41,10 @@ def _pair(section: Section, number: int) -> dict[str, Any]:
         value = pair["measures"][section["measure"]]
         first, second = names[pair["first"]], names[pair["second"]]
         if value["estimate"] is None:
-            text = f"undefined: {value['reason']}"
+            text = f"undefined: {value['reason']}."
+        elif value["ci"] is None:
+            found = words.with_interval(value)
+            text = f"nothing can be claimed: the difference of {found} has no interval ({value['reason']})."
         else:
             verdict = _WORDS[pair["judgement"]["verdict"]].format(first=first, second=second)
             text = f"{verdict} (difference {words.with_interval(value)})."

@@ -17,7 +17,7 @@ def told(document: dict[str, Any]) -> tuple[str, list[str]]:
 
 def _opening(document: dict[str, Any]) -> list[str]:
     readers = count(len(document["readers"]), "reader")
-    arms = f" in {len(document['arms'])} arms" if len(document["arms"]) > 1 else ""
+    arms = f", in {len(document['arms'])} arms" if len(document["arms"]) > 1 else ""
     sentences = [f"{readers} read {sample(document)}{arms}; intervals are {percent(document['level'])} %."]
     if "adjudicated" in document:
         sentences.append(f"One truth was made by rule: {RULES[document['adjudicated']['rule']]}.")
