@@ -1,12 +1,13 @@
 """Net benefit: what a model is worth to those who would act at a given risk.
 
 Reference: Vickers & Elkin, Medical Decision Making 2006; 26:565; Vickers, Van Calster & Steyerberg, BMJ 2016;
-352:i6.
+352:i6; Marsh, Janes & Pepe, Biometrics 2020; 76:843 (intervals).
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,12 +41,22 @@ def net_benefit(
         prevalence: Of the population in mind, where cases were sampled by outcome; None takes the images'.
 
     Returns:
-        A quantity beside the better of calling everyone and calling nobody, with `standardised` (over the
-        prevalence) and `avoided`: needless calls avoided in 100 images, against calling everyone.
+        A quantity beside the better of calling everyone and calling nobody, with two more: `standardised`
+        (over the prevalence) and `avoided`: needless calls avoided in 100 images, against calling everyone.
     """
     _check(threshold)
-    is_called = np.asarray(probabilities) >= threshold
-    return _quantity(targets, is_called, clusters, threshold=threshold, level=level, prevalence=prevalence)
+    cases = _Cases.of(targets, np.asarray(probabilities) >= threshold, clusters, threshold, prevalence)
+    both = {"standardised": cases.standardised(level), "avoided": cases.avoided(level)}
+    return {**cases.benefit(level), "threshold": threshold, **both}
+
+
+def benefit_of_calls(
+    targets: np.ndarray, is_called: np.ndarray, clusters: np.ndarray, *, threshold: float, level: float
+) -> tuple[Quantity, Quantity]:
+    """Net benefit of calls that were made at a risk, and the same standardised; as of `net_benefit`."""
+    _check(threshold)
+    cases = _Cases.of(targets, is_called, clusters, threshold, None)
+    return cases.benefit(level), cases.standardised(level)
 
 
 def decision_curve(
@@ -63,18 +74,11 @@ def decision_curve(
     Returns:
         One entry a threshold: `threshold`, `model` (a quantity), `everyone` and `nobody` (net benefits).
     """
-    outcome = _share(targets, prevalence)
     entries = []
     for threshold in round_risks(low, high):
-        model = net_benefit(
-            targets,
-            probabilities,
-            clusters,
-            threshold=threshold,
-            level=level,
-            prevalence=prevalence,
-        )
-        everyone = None if outcome is None else _of_everyone(outcome, threshold)
+        is_called = np.asarray(probabilities) >= threshold
+        cases = _Cases.of(targets, is_called, clusters, threshold, prevalence)
+        model, everyone = cases.benefit(level), cases.everyone
         entries.append({"threshold": threshold, "model": model, "everyone": everyone, "nobody": 0.0})
     return entries
 
@@ -119,29 +123,99 @@ def net_benefit_difference(
     return mean_value(gain, clusters, level=level, what=name, floor=None)
 
 
-def _quantity(
-    targets: np.ndarray,
-    is_called: np.ndarray,
-    clusters: np.ndarray,
-    *,
-    threshold: float,
-    level: float,
-    prevalence: float | None,
-) -> Quantity:
-    is_event = np.asarray(targets) == 1
-    outcome, name = _share(targets, prevalence), f"net benefit at {threshold:g}"
-    if outcome is None:
-        reason = "no known label" if len(is_event) == 0 else "the stated prevalence needs both classes"
-        none = undefined(reason, method=name, n=len(is_event), n_clusters=len(np.unique(clusters)))
-        return {**none, "threshold": threshold, "standardised": None, "avoided": None}
-    values = is_called * _weights(is_event, threshold, prevalence=prevalence)
-    value = mean_value(values, clusters, level=level, what=name, floor=None)
-    everyone = _of_everyone(outcome, threshold)
-    better = "calling everyone" if everyone > 0 else "calling nobody"
-    value = beside(value, rule=better, estimate=max(0.0, everyone))
-    saved = (value["estimate"] - everyone) * 100 * (1 - threshold) / threshold
-    standardised = value["estimate"] / outcome if outcome > 0 else None
-    return {**value, "threshold": threshold, "standardised": standardised, "avoided": saved}
+# Below it, a standard error is what rounding leaves of none.
+_NO_ERROR = 1e-9
+
+
+@dataclass(frozen=True)
+class _Cases:
+    """Images called at a threshold.
+
+    Attributes:
+        is_event: Whether each has the finding, bool [images].
+        values: What its call brings, [images].
+        needless: What it would cost to call it, of those not called, in images needlessly called, [images].
+        clusters: Patient of each image.
+        threshold: Of the calls.
+        prevalence: As stated, or None.
+    """
+
+    is_event: np.ndarray
+    values: np.ndarray
+    needless: np.ndarray
+    clusters: np.ndarray
+    threshold: float
+    prevalence: float | None
+
+    @classmethod
+    def of(
+        cls,
+        targets: np.ndarray,
+        is_called: np.ndarray,
+        clusters: np.ndarray,
+        threshold: float,
+        prevalence: float | None,
+    ) -> _Cases:
+        is_event, called = np.asarray(targets) == 1, np.asarray(is_called, dtype=bool)
+        if prevalence is not None and not 0 < is_event.sum() < len(is_event):
+            gains = np.zeros(len(is_event))
+        else:
+            gains = _weights(is_event, threshold, prevalence=prevalence)
+        needless = np.where(called, 0.0, -gains) * (1 - threshold) / threshold
+        return cls(is_event, called * gains, needless, np.asarray(clusters), threshold, prevalence)
+
+    @property
+    def outcome(self) -> float | None:
+        """The prevalence; None without images, or where a stated one cannot be had."""
+        if len(self.is_event) == 0:
+            return None
+        share = float(self.is_event.mean())
+        if self.prevalence is None:
+            return share
+        return self.prevalence if 0 < share < 1 else None
+
+    @property
+    def everyone(self) -> float | None:
+        """Net benefit of calling everyone."""
+        return None if self.outcome is None else _of_everyone(self.outcome, self.threshold)
+
+    def benefit(self, level: float) -> Quantity:
+        name = f"net benefit at {self.threshold:g}"
+        if self.everyone is None:
+            return self._none(name)
+        value = mean_value(self.values, self.clusters, level=level, what=name, floor=None)
+        rule = "calling everyone" if self.everyone > 0 else "calling nobody"
+        return beside(value, rule=rule, estimate=max(0.0, self.everyone))
+
+    def standardised(self, level: float) -> Quantity:
+        """Over the prevalence, whose error it shares: at most 1, of calls that are all right."""
+        name = f"standardised net benefit at {self.threshold:g}"
+        if self.everyone is None or not self.outcome:
+            return self._none(name)
+        ratio = float(self.values.mean()) / self.outcome
+        # Of a ratio of means, what each image adds to it; a stated prevalence has no error.
+        moved = 0.0 if self.prevalence is not None else ratio * (self.is_event - self.outcome)
+        values = self.values / self.outcome - moved / self.outcome
+        value = mean_value(values, self.clusters, level=level, what=name, floor=None, ceiling=1.0)
+        if value["ci"] and value["se"] < _NO_ERROR:
+            reason = ("no call is wrong" if ratio > 0 else "no image is called") + ": no error to estimate"
+            value |= {"ci": None, "level": None, "se": None, "reason": reason}
+        rule = "calling everyone" if self.everyone > 0 else "calling nobody"
+        return beside(value, rule=rule, estimate=max(0.0, self.everyone) / self.outcome)
+
+    def avoided(self, level: float) -> Quantity:
+        """Needless calls avoided in 100 images, at equal benefit to calling everyone."""
+        name = f"needless calls avoided in 100 images at {self.threshold:g}"
+        if self.everyone is None:
+            return self._none(name)
+        value = mean_value(100 * self.needless, self.clusters, level=level, what=name, floor=None)
+        return beside(value, rule="calling everyone", estimate=0.0)
+
+    def _none(self, name: str) -> Quantity:
+        reason = "no positive case" if self.outcome == 0 else "the stated prevalence needs both classes"
+        reason = reason if len(self.is_event) else "no known label"
+        used = len(np.unique(self.clusters))
+        return undefined(reason, method=name, n=len(self.is_event), n_clusters=used)
 
 
 def _weights(is_event: np.ndarray, threshold: float, *, prevalence: float | None) -> np.ndarray:
@@ -152,16 +226,6 @@ def _weights(is_event: np.ndarray, threshold: float, *, prevalence: float | None
         return gain
     share = float(is_event.mean())
     return gain * np.where(is_event, prevalence / share, (1 - prevalence) / (1 - share))
-
-
-def _share(targets: np.ndarray, prevalence: float | None) -> float | None:
-    is_event = np.asarray(targets) == 1
-    if len(is_event) == 0:
-        return None
-    share = float(is_event.mean())
-    if prevalence is None:
-        return share
-    return prevalence if 0 < share < 1 else None
 
 
 def _of_everyone(share: float, threshold: float) -> float:

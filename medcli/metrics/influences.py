@@ -6,16 +6,15 @@ import numpy as np
 from scipy.special import expit, logit
 
 from medcli.metrics.calibration_measures import CLIP
+from medcli.metrics.label import Label
 from medcli.metrics.roc import roc_components
 from medcli.quantity import Quantity
 
 
 def influences(
     measures: dict[str, Quantity],
+    label: Label,
     *,
-    targets: np.ndarray,
-    ranks: np.ndarray,
-    is_called: np.ndarray | None,
     probabilities: np.ndarray | None,
     clusters: np.ndarray,
     num_clusters: int,
@@ -24,19 +23,17 @@ def influences(
 
     Args:
         measures: By name, as computed from the rest.
-        targets: 1 or 0 of each image, no unknowns.
-        ranks: What the AUC is of.
-        is_called: Whether an image is called positive, or None.
+        label: The images.
         probabilities: Of the event, or None.
         clusters: Patient of each image, a code below `num_clusters`.
         num_clusters: Length of the result, the same for all groups.
     """
-    outcomes = (np.asarray(targets) == 1).astype(float)
+    outcomes = (label.targets == 1).astype(float)
     values: dict[str, np.ndarray] = {}
     if measures["prevalence"]["estimate"] is not None:
         values["prevalence"] = outcomes - outcomes.mean()
-    if is_called is not None:
-        called = is_called.astype(float)
+    if label.called is not None:
+        called = label.calls.astype(float)
         for name, right, among in (
             ("sensitivity", called, outcomes),
             ("specificity", 1 - called, 1 - outcomes),
@@ -45,10 +42,15 @@ def influences(
         ):
             if measures[name]["estimate"] is not None:
                 values[name] = (right - measures[name]["estimate"]) * among
+        if label.risk is not None:
+            brought = called * np.where(outcomes == 1, 1.0, -label.risk / (1 - label.risk))
+            for name, base in (("net_benefit", 1.0), ("standardised_net_benefit", outcomes)):
+                if measures[name]["estimate"] is not None:
+                    values[name] = brought - measures[name]["estimate"] * base
     if probabilities is not None:
         values |= _of_probabilities(measures, np.asarray(probabilities, dtype=float), outcomes)
     found = {name: np.bincount(clusters, value, num_clusters) for name, value in values.items()}
-    parts = roc_components(targets, ranks, clusters, num_clusters=num_clusters)
+    parts = roc_components(label.targets, label.ranks, clusters, num_clusters=num_clusters)
     if parts is not None:
         found["auc"] = parts.positive_parts + parts.negative_parts
     return found

@@ -24,6 +24,8 @@ class Label:
         clusters: Patient code of each image, in the numbering of all patients.
         called: Whether each image is called positive, bool [images], or None.
         not_called: Why nothing is called, when nothing is.
+        risk: Probability from which images are called, or None.
+        no_risk: Why there is no such probability, when there is none.
         settings: Of the evaluation.
         resamples: Of all patients.
     """
@@ -34,6 +36,8 @@ class Label:
     clusters: np.ndarray
     called: np.ndarray | None
     not_called: str
+    risk: float | None
+    no_risk: str
     settings: Settings
     resamples: Resamples
 
@@ -80,6 +84,7 @@ def label_of(
         called = None
     else:
         called = scored.decided[rows, column] >= point["threshold"]
+    risk, no_risk = _risk(scored, None if most_likely else point["threshold"])
     return Label(
         name=scored.classes[column],
         targets=scored.targets[rows, column],
@@ -87,6 +92,17 @@ def label_of(
         clusters=scored.clusters[rows],
         called=called,
         not_called=f"no threshold: {point.get('reason')}",
+        risk=risk,
+        no_risk=no_risk,
         settings=settings,
         resamples=resamples,
     )
+
+
+def _risk(scored: Scored, threshold: float | None) -> tuple[float | None, str]:
+    """A threshold as the probability from which one would act, and why it is none."""
+    if scored.before is None:
+        return None, scored.why_ranks
+    if threshold is None or not 0 < threshold < 1:
+        return None, "a net benefit needs a threshold above 0 and below 1"
+    return threshold, ""

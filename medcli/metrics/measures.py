@@ -18,6 +18,7 @@ from medcli.metrics.calibration_measures import (
 )
 from medcli.metrics.classification import mean_recall, rates_at_threshold
 from medcli.metrics.corp import corp_quantity
+from medcli.metrics.decision_curve import benefit_of_calls
 from medcli.metrics.discrimination import auc_quantity, best_youden
 from medcli.metrics.ece import call_ece, label_ece
 from medcli.metrics.fixed_rates import sensitivity_at_specificity, specificity_at_sensitivity
@@ -189,6 +190,19 @@ def _brier(label: Label, probabilities: np.ndarray) -> Quantity:
     return with_test(value, spiegelhalter_test(probabilities, label.targets))
 
 
+def _benefit(place: int, name: str) -> Callable[[Label], Quantity]:
+    """Net benefit at the threshold, plain or standardised."""
+
+    def measure(label: Label) -> Quantity:
+        if label.risk is None:
+            return undefined(label.no_risk, method=name, n=label.n, n_clusters=label.n_clusters)
+        return benefit_of_calls(
+            label.targets, label.calls, label.clusters, threshold=label.risk, level=label.settings.level
+        )[place]
+
+    return measure
+
+
 _CONSTANT = "truth or calls are all alike"
 _AT_RANDOM = "calls that know nothing"
 
@@ -220,6 +234,8 @@ CALLED: dict[str, Callable[[Label], Quantity]] = {
         tables.kappa, name="kappa of truth and call", none_reason=_CONSTANT, rule=_AT_RANDOM, chance=0
     ),
     **{name: _ratio(name) for name in ("lr_positive", "lr_negative", "odds_ratio")},
+    "net_benefit": _benefit(0, "net benefit"),
+    "standardised_net_benefit": _benefit(1, "standardised net benefit"),
 }
 AT_PREVALENCE = ("ppv_at_prevalence", "npv_at_prevalence")
 TRUSTED: dict[str, Callable[[Label, np.ndarray], Quantity]] = {

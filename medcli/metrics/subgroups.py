@@ -9,27 +9,17 @@ import numpy as np
 
 from medcli.metrics.bootstrap import Resamples
 from medcli.metrics.ece import label_ece
-from medcli.metrics.equalised_odds import equalised_odds
 from medcli.metrics.group_accuracy import compare_accuracy
-from medcli.metrics.heterogeneity import (
-    PERMUTED,
-    cochran_q,
-    gap,
-    interval_error,
-    permutation_tests,
-    too_few,
-)
-from medcli.metrics.influences import correlation, influences
+from medcli.metrics.group_differences import Group, differences
+from medcli.metrics.heterogeneity import too_few
 from medcli.metrics.intervals import proportion
 from medcli.metrics.label import Label, label_of
 from medcli.metrics.measures import TRUSTED, called, ranked
-from medcli.metrics.multiplicity import holm
 from medcli.metrics.scored import Scored
 from medcli.metrics.settings import Settings
-from medcli.quantity import Quantity, beside, undefined
+from medcli.quantity import Quantity, undefined
 from medcli.store.digests import derive_seed
 
-RATES = ("sensitivity", "specificity", "ppv", "npv")
 CALIBRATION = (
     "calibration_intercept",
     "calibration_slope",
@@ -38,21 +28,6 @@ CALIBRATION = (
     "scaled_brier",
     "log_loss",
 )
-COMPARED = {
-    **dict.fromkeys(("prevalence", "auc", *RATES), "logit"),
-    **dict.fromkeys(("calibration_intercept", "calibration_slope"), "plain"),
-    "observed_to_expected": "log",
-    "brier": "plain",
-}
-"""Measures whose groups are compared, and the scale of their heterogeneity (`plain` where a share is 0 or 1).
-The ECE is not: it grows as groups shrink, and each is to be read beside its own band."""
-PERMUTATIONS = 1000
-GAPS_PERMUTED = {
-    "sensitivity_gap": "sensitivity",
-    "false_alarm_gap": "specificity",
-    "equalised_odds_gap": "equalised_odds",
-}
-FAMILY = "Holm, over all fields, groups and classes, for each measure and kind of test apart"
 
 
 def compare_groups(
@@ -95,11 +70,6 @@ def compare_groups(
     }
 
 
-def num_permutations(settings: Settings) -> int:
-    """How often patients are permuted."""
-    return max(min(PERMUTATIONS, settings.resamples), settings.resamples // 2)
-
-
 @dataclass(frozen=True)
 class _Part:
     """The images of one group: their rows among all, they alone, and the resamples of their patients."""
@@ -123,44 +93,31 @@ def _one_class(
     entries, seed = [], derive_seed(settings.seed, scored.classes[column])
     for part in parts:
         rows = part.rows[known[part.rows]]
-        reason = listed.get(part.name) or too_few(scored.targets[rows, column], scored.clusters[rows])
         label = label_of(part.scored, column, settings=settings, resamples=part.resamples)
-        measures = _measures(label, _probabilities(scored, column, rows), scored.why_ranks, seed=seed)
-        entries.append(_Group(part.name, rows, reason, measures))
+        reason = listed.get(part.name) or too_few(label.targets, label.clusters)
+        probabilities = _probabilities(scored, column, rows)
+        measures = _measures(label, probabilities, scored.why_ranks, seed=seed)
+        entries.append(Group(part.name, label, probabilities, scored.clusters[rows], reason, measures))
     tested = [entry for entry in entries if entry.reason is None]
     return {
         "class": scored.classes[column],
-        "groups": [entry.described(scored, column) for entry in entries],
-        **_differences(scored, column, tested, settings=settings, seed=seed),
+        "groups": [_described(entry) for entry in entries],
+        **differences(tested, settings=settings, seed=seed),
     }
 
 
-@dataclass(frozen=True)
-class _Group:
-    """One group of one class: its images with a known label, its measures, and why it is not tested."""
-
-    name: str
-    rows: np.ndarray
-    reason: str | None
-    measures: dict[str, Quantity]
-
-    def described(self, scored: Scored, column: int) -> dict[str, Any]:
-        positives = int(np.sum(scored.targets[self.rows, column] == 1))
-        return {
-            "group": self.name,
-            "n": len(self.rows),
-            "n_clusters": len(np.unique(scored.clusters[self.rows])),
-            "n_positive": positives,
-            "n_negative": len(self.rows) - positives,
-            "tested": self.reason is None,
-            "reason": self.reason,
-            **self.measures,
-        }
-
-
-def _called(scored: Scored, column: int, rows: np.ndarray) -> np.ndarray | None:
-    threshold = scored.thresholds[column]["threshold"]
-    return None if threshold is None else scored.decided[rows, column] >= threshold
+def _described(group: Group) -> dict[str, Any]:
+    label = group.label
+    return {
+        "group": group.name,
+        "n": label.n,
+        "n_clusters": label.n_clusters,
+        "n_positive": label.num_positive,
+        "n_negative": label.n - label.num_positive,
+        "tested": group.reason is None,
+        "reason": group.reason,
+        **group.measures,
+    }
 
 
 def _probabilities(scored: Scored, column: int, rows: np.ndarray) -> np.ndarray | None:
@@ -185,141 +142,3 @@ def _measures(
         "ece": label_ece(probabilities, label.targets, label.clusters, **bins),
         **{name: TRUSTED[name](label, probabilities) for name in CALIBRATION},
     }
-
-
-def _differences(
-    scored: Scored, column: int, tested: list[_Group], *, settings: Settings, seed: int
-) -> dict[str, Any]:
-    """Gaps from the largest group, heterogeneity, equalised odds and the worst gaps beside chance."""
-    correlations = _correlations(scored, column, tested) if len(tested) > 1 else {}
-    odds = equalised_odds(
-        *([entry.measures[name] for entry in tested] for name in ("sensitivity", "specificity")),
-        level=settings.level,
-        correlations=correlations,
-    )
-    if len(tested) < 2:
-        reason = "fewer than two groups have cases enough"
-        return {
-            "reference": None,
-            "reason": reason,
-            "gaps": {},
-            "heterogeneity": {},
-            "equalised_odds": odds,
-            "worst": {},
-        }
-    largest = max(range(len(tested)), key=lambda row: len(tested[row].rows))
-    gaps: dict[str, list[dict[str, Any]]] = {}
-    spread = {}
-    for name, scale in COMPARED.items():
-        values = [entry.measures[name] for entry in tested]
-        found = correlations.get(name)
-        gaps[name] = [
-            {
-                "group": entry.name,
-                "gap": gap(
-                    values[row],
-                    values[largest],
-                    correlation=0.0 if found is None else float(found[row, largest]),
-                    level=settings.level,
-                ),
-            }
-            for row, entry in enumerate(tested)
-            if row != largest
-        ]
-        estimates = [np.nan if value["estimate"] is None else value["estimate"] for value in values]
-        is_inside = scale != "logit" or all(0 < estimate < 1 for estimate in estimates)
-        used = scale if is_inside else "plain"
-        errors = [interval_error(value, scale=used) for value in values]
-        spread[name] = cochran_q(estimates, errors, scale=used, correlations=found)
-    worst = _worst(scored, column, tested, settings=settings, seed=seed)
-    return {
-        "reference": tested[largest].name,
-        "reason": None,
-        "gaps": gaps,
-        "heterogeneity": spread,
-        "equalised_odds": {name: _beside_chance(value, worst, name) for name, value in odds.items()},
-        "worst": worst,
-    }
-
-
-def _beside_chance(value: Quantity, worst: dict[str, Any], name: str) -> Quantity:
-    """A largest gap beside that which permuted patients stay below."""
-    test = worst[GAPS_PERMUTED[name]]["test"]
-    rule = "patients dealt into the groups by chance: 95 of 100 gaps are below"
-    return beside(value, rule=rule, estimate=test.get("null"))
-
-
-def _correlations(scored: Scored, column: int, tested: list[_Group]) -> dict[str, np.ndarray]:
-    """By measure, how the errors of the groups go together; empty when no patient is in two of them."""
-    owners = np.concatenate([np.unique(scored.clusters[entry.rows]) for entry in tested])
-    if len(np.unique(owners)) == len(owners):
-        return {}
-    parts = []
-    for entry in tested:
-        rows = entry.rows
-        parts.append(
-            influences(
-                entry.measures,
-                targets=scored.targets[rows, column],
-                ranks=scored.ranks[rows, column],
-                is_called=_called(scored, column, rows),
-                probabilities=_probabilities(scored, column, rows),
-                clusters=scored.clusters[rows],
-                num_clusters=scored.num_clusters,
-            )
-        )
-    nothing = np.zeros(scored.num_clusters)
-    return {
-        name: np.array(
-            [
-                [1.0 if a is b else correlation(a.get(name, nothing), b.get(name, nothing)) for b in parts]
-                for a in parts
-            ]
-        )
-        for name in COMPARED
-    }
-
-
-def _worst(
-    scored: Scored, column: int, tested: list[_Group], *, settings: Settings, seed: int
-) -> dict[str, Any]:
-    """The largest gaps, between which groups, and how large chance would make them."""
-    rows = np.concatenate([entry.rows for entry in tested])
-    groups = np.repeat(np.arange(len(tested)), [len(entry.rows) for entry in tested])
-    tests = permutation_tests(
-        groups,
-        scored.targets[rows, column],
-        scored.ranks[rows, column],
-        _called(scored, column, rows),
-        scored.clusters[rows],
-        seed=derive_seed(seed, "permutation"),
-        permutations=num_permutations(settings),
-    )
-    worst: dict[str, Any] = {}
-    for name in PERMUTED:
-        worst[name] = {"test": tests[name]}
-        if name in COMPARED:
-            known = {
-                entry.name: entry.measures[name]["estimate"]
-                for entry in tested
-                if entry.measures[name]["estimate"] is not None
-            }
-            ends = (min(known, key=known.__getitem__), max(known, key=known.__getitem__)) if known else None
-            worst[name] |= {"lowest": ends and ends[0], "highest": ends and ends[1]}
-    return worst
-
-
-def adjust_for_all(fields: list[dict[str, Any]]) -> None:
-    """Write `p_holm` beside every p, in place, each measure and kind of test a family over all `fields`."""
-    families: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for entry in (found for field in fields for found in (*field["classes"], field["calls"]) if found):
-        for name, gaps in entry["gaps"].items():
-            families.setdefault(("gap", name), []).extend(
-                g["gap"]["test"] for g in gaps if "test" in g["gap"]
-            )
-        for kind in ("heterogeneity", "worst"):
-            for name, found in entry.get(kind, {}).items():
-                families.setdefault((kind, name), []).append(found["test"])
-    for tests in families.values():
-        for test, p in zip(tests, holm([test["p"] for test in tests]), strict=True):
-            test["p_holm"] = p

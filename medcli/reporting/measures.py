@@ -44,6 +44,8 @@ LABELS = {
     "lr_positive": "Positive likelihood ratio",
     "lr_negative": "Negative likelihood ratio",
     "odds_ratio": "Diagnostic odds ratio",
+    "net_benefit": "Net benefit at the threshold",
+    "standardised_net_benefit": "Standardised net benefit at the threshold",
     "ppv_at_prevalence": "Positive predictive value at the stated prevalence",
     "npv_at_prevalence": "Negative predictive value at the stated prevalence",
     "ece": "ECE",

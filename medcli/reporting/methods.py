@@ -150,8 +150,11 @@ METHODS = (
     ),
     Method(
         "net benefit",
-        "Net benefit was computed over a range of thresholds that was declared with the command.",
-        "Vickers AJ, Elkin EB. Medical Decision Making 2006;26:565-574.",
+        "Net benefit takes needless calls from right ones, weighed by the odds of the threshold; the range "
+        "of a decision curve was declared with the command. Intervals are those of means and of their ratio "
+        "to the prevalence, with standard errors by patient.",
+        "Vickers AJ, Elkin EB. Medical Decision Making 2006;26:565-574; Marsh TL, Janes H, Pepe MS. "
+        "Biometrics 2020;76:843-852.",
     ),
     Method(
         "Obuchowski-Rockette",

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from medcli.cohorts.subgroups import assign_groups, parse_subgroups
+from medcli.metrics.group_differences import FAMILY, adjust_for_all, num_permutations
 from medcli.metrics.heterogeneity import FEWEST
 from medcli.metrics.monte_carlo import advice, is_p_unsettled
 from medcli.metrics.patients import patient_codes
 from medcli.metrics.scored import Scored
 from medcli.metrics.settings import Settings
-from medcli.metrics.subgroups import FAMILY, adjust_for_all, compare_groups, num_permutations
+from medcli.metrics.subgroups import compare_groups
 from medcli.stages._scoring import scored_records
 from medcli.store.digests import derive_seed
 from medcli.store.predictions import Predictions

@@ -37,8 +37,35 @@ def test_net_benefit_worked_by_hand():
     # One true call, two false ones at odds of 1/3.
     assert found["estimate"] == pytest.approx(1 / 5 - 2 / 5 / 3)
     assert found["baseline"] == {"rule": "calling everyone", "estimate": pytest.approx(2 / 5 - 3 / 5 / 3)}
-    assert found["standardised"] == pytest.approx(found["estimate"] / 0.4)
-    assert found["avoided"] == pytest.approx((found["estimate"] - 0.2) * 300)
+    assert found["standardised"]["estimate"] == pytest.approx(found["estimate"] / 0.4)
+    assert found["standardised"]["baseline"]["estimate"] == pytest.approx(0.2 / 0.4)
+    assert found["avoided"]["estimate"] == pytest.approx((found["estimate"] - 0.2) * 300)
+
+
+def test_standardised_net_benefit_has_the_interval_of_a_ratio_of_means():
+    """Against the jackknife over patients, and the bounds of calls that are all right or all wrong."""
+    generator = np.random.default_rng(3)
+    patients = generator.integers(0, 150, 400)
+    targets, probabilities, _ = cohort()
+    data = targets[:400], probabilities[:400], patients
+
+    def found(rows, name):
+        return net_benefit(*(values[rows] for values in data), threshold=0.2, level=0.95)[name]
+
+    used = np.unique(patients)
+    for name in ("standardised", "avoided"):
+        value = found(np.arange(400), name)
+        left_out = np.array([found(patients != patient, name)["estimate"] for patient in used])
+        jackknife = np.sqrt((len(used) - 1) ** 2 / len(used) * left_out.var(ddof=1))
+        assert value["se"] == pytest.approx(jackknife, rel=0.02), name
+        low, high = value["ci"]
+        assert low < value["estimate"] < high <= (1 if name == "standardised" else 100)
+    perfect = net_benefit(targets, targets, np.arange(500), threshold=0.2, level=0.95)["standardised"]
+    assert (perfect["estimate"], perfect["ci"]) == (1, None)
+    assert "no call is wrong" in perfect["reason"]
+    healthy = net_benefit(np.zeros(5), probabilities[:5], np.arange(5), threshold=0.2, level=0.95)
+    assert healthy["standardised"]["reason"] == "no positive case"
+    assert healthy["estimate"] is not None
 
 
 @given(st.floats(0.05, 0.9))

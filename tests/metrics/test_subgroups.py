@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 from scipy.special import logit
 
+from medcli.metrics.bootstrap import Resamples
 from medcli.metrics.calibration_measures import calibration_slope, observed_to_expected
 from medcli.metrics.classification import rates_at_threshold
 from medcli.metrics.discrimination import auc_quantity
+from medcli.metrics.group_differences import COMPARED, GAPS_ALONE, adjust_for_all
 from medcli.metrics.influences import correlation, influences
 from medcli.metrics.intervals import wilson
+from medcli.metrics.label import label_of
 from medcli.metrics.scored import Scored
 from medcli.metrics.settings import Settings
-from medcli.metrics.subgroups import COMPARED, adjust_for_all, compare_groups
+from medcli.metrics.subgroups import compare_groups
 
 SETTINGS = Settings(level=0.95, num_bins=15, seed=1, resamples=99)
 MEASURES = (*COMPARED, "ece")
@@ -254,6 +257,19 @@ def test_patients_in_two_groups_are_no_independent_ones():
     assert gaps[0]["auc"]["se"] < 0.6 * apart
 
 
+def test_other_measures_have_gaps_where_no_patient_is_in_two_groups():
+    targets, values, clusters = drawn(6, patients=400, images=1, unknown=0)
+    apart = compared(scored(targets, values, clusters), clusters % 2, ["even", "odd"])["classes"][0]
+    part, codes = both_devices(0)
+    shared = compared(part, codes, ["one", "two"])["classes"][0]
+    for name in GAPS_ALONE:
+        one, other = (group[name] for group in apart["groups"])
+        found = apart["gaps"][name][0]["gap"]
+        assert abs(found["estimate"]) == pytest.approx(abs(one["estimate"] - other["estimate"])), name
+        assert found["ci"][0] < found["estimate"] < found["ci"][1], name
+        assert "patients are in several groups" in shared["gaps"][name][0]["gap"]["reason"], name
+
+
 def test_influences_are_derivatives():
     """Leaving a patient out moves each measure by his influence, to first order."""
     targets, values, clusters = drawn(6, patients=400, images=1, unknown=0)
@@ -261,9 +277,7 @@ def test_influences_are_derivatives():
     whole = compared(part, np.zeros(400, dtype=int), ["all"])["classes"][0]["groups"][0]
     found = influences(
         whole,
-        targets=targets,
-        ranks=values,
-        is_called=values >= 0.5,
+        label_of(part, 0, settings=SETTINGS, resamples=Resamples(400, 1, 2)),
         probabilities=values,
         clusters=clusters,
         num_clusters=400,

@@ -211,6 +211,8 @@ def test_a_label_by_hand():
         "lr_positive": (3 / 4) / (1 / 6),
         "lr_negative": (1 / 4) / (5 / 6),
         "odds_ratio": (3 * 5) / (1 * 1),
+        "net_benefit": 3 / 10 - 1 / 10,
+        "standardised_net_benefit": (3 - 1) / 4,
         "ppv_at_prevalence": 0.075 / (0.075 + 0.9 / 6),
         "npv_at_prevalence": 0.75 / (0.75 + 0.025),
         "sensitivity_at_specificity": 2 / 4,

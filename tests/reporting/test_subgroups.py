@@ -8,9 +8,10 @@ import io
 import numpy as np
 import pytest
 
+from medcli.metrics.group_differences import FAMILY, adjust_for_all
 from medcli.metrics.scored import Scored
 from medcli.metrics.settings import Settings
-from medcli.metrics.subgroups import FAMILY, adjust_for_all, compare_groups
+from medcli.metrics.subgroups import compare_groups
 from medcli.reporting.chapters.subgroups import CHAPTER
 from medcli.reporting.csv_tables import as_csv
 from medcli.reporting.methods import METHODS, method_words
@@ -110,6 +111,7 @@ def test_forest_plots_tell_their_numbers() -> None:
         "subgroups-auc",
         "subgroups-sensitivity",
         "subgroups-specificity",
+        "subgroups-standardised-net-benefit",
         "subgroups-observed-to-expected",
     ]
     panel = drawn["subgroups-auc"].panels[1]

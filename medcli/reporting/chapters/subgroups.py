@@ -11,10 +11,15 @@ from medcli.reporting.measures import measure_label
 from medcli.reporting.words import field_words, group_words, number, p_value, printable, with_interval
 
 TOLD = ("auc", "sensitivity", "specificity")
+DRAWN = (*TOLD, "standardised_net_benefit", "observed_to_expected")
 RATES = ("auc", "sensitivity", "specificity", "ppv", "npv")
-FURTHER = ("average_precision", "balanced_accuracy", "f1", "mcc", "kappa", "lr_positive", "lr_negative")
+BENEFIT = ("net_benefit", "standardised_net_benefit")
+FURTHER = (
+    *("average_precision", "balanced_accuracy", "f1", "mcc", "kappa", "lr_positive", "lr_negative"),
+    *BENEFIT,
+)
 TRUST = ("prevalence", "observed_to_expected", "calibration_intercept", "calibration_slope", "ece", "brier")
-COMPARED = ("prevalence", *RATES, *(name for name in TRUST if name not in {"prevalence", "ece"}))
+COMPARED = ("prevalence", *RATES, *BENEFIT, *(name for name in TRUST if name not in {"prevalence", "ece"}))
 # With more classes, what belongs to each class is told only where groups differ.
 _FEW_CLASSES = 3
 
@@ -148,9 +153,7 @@ def _calls(field: str, calls: dict[str, Any]) -> dict[str, Any]:
 
 
 def _figures(section: Section) -> dict[str, Drawing]:
-    shown = [name for name in TOLD if any(group[name]["estimate"] is not None for group in _groups(section))]
-    if any(group["observed_to_expected"]["estimate"] is not None for group in _groups(section)):
-        shown.append("observed_to_expected")
+    shown = [name for name in DRAWN if any(group[name]["estimate"] is not None for group in _groups(section))]
     drawn = {f"subgroups-{name.replace('_', '-')}": subgroup_figure(section, name) for name in shown}
     return {name: drawing for name, drawing in drawn.items() if drawing.panels}
 

@@ -13,7 +13,7 @@ from medcli.reporting.measure_tables import measure_table, of_classes
 
 MORE = (
     *("balanced_accuracy", "mcc", "kappa", "lr_positive", "lr_negative"),
-    *("ppv_at_prevalence", "npv_at_prevalence"),
+    *("ppv_at_prevalence", "npv_at_prevalence", "net_benefit", "standardised_net_benefit"),
 )
 OF_CALLS = ("mcc", "kappa", "quadratic_kappa")
 AVERAGED = {"Macro": "macro", "Micro": "micro", "Weighted by positives": "weighted"}

@@ -19,7 +19,8 @@ def subgroup_figure(section: dict[str, Any], measure: str) -> Drawing:
 
     Args:
         section: With `classes` and `subgroups`.
-        measure: Key of the measure in each group: a share from 0 to 1, or `observed_to_expected`.
+        measure: Key of the measure in each group: a share from 0 to 1, a net benefit, or
+            `observed_to_expected`.
     """
     panels = [_panel(section, column, measure) for column in range(len(section["classes"]))]
     shown = [panel for panel in panels if _has(panel, is_tested=True)]
@@ -116,8 +117,8 @@ def _draw_alike(axes: Axes, groups: list[tuple[int, dict[str, Any]]], *, limits:
 
 
 def _limits(panel: dict[str, Any]) -> tuple[float, float]:
-    """A quarter to four for ratios; for shares from a tenth below the lowest interval to 1."""
+    """A quarter to four for ratios; for what is at most 1 from a tenth below the lowest interval."""
     if panel["is_ratio"]:
         return 0.25, 4.0
     edges = [row["value"]["ci"][0] for row in panel["rows"] if "value" in row and row["value"]["ci"]]
-    return max(0.0, np.floor(10 * min(edges, default=0)) / 10), 1.0
+    return max(-1.0, np.floor(10 * min(edges, default=0)) / 10), 1.0
