@@ -107,7 +107,7 @@ def load_truth(config: ReadersConfig, labels: Sequence[str], ids: Sequence[str])
 
 
 def _read(sources: Sequence[str]) -> list[tuple[Path, Table]]:
-    return [(path, read_table(path)) for source in sources for path in _tables(Path(source))]
+    return [(path, read_table(path)) for path in table_files(sources)]
 
 
 def _aligned(arms: dict[str, Readings]) -> dict[str, Readings]:
@@ -137,6 +137,15 @@ def _aligned(arms: dict[str, Readings]) -> dict[str, Readings]:
         values[:, rows] = item.values[np.ix_(chosen, range(len(item.ids)), columns)]
         result[arm] = Readings(readers, first.labels, ids, values, [], [owners.get(name, "") for name in ids])
     return result
+
+
+def table_files(sources: Sequence[str]) -> list[Path]:
+    """The tables that are named, and those of folders that are named.
+
+    Raises:
+        InputError: If a folder has none.
+    """
+    return [path for source in sources for path in _tables(Path(source))]
 
 
 def _tables(path: Path) -> list[Path]:

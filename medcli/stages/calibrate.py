@@ -21,8 +21,9 @@ from medcli.metrics.patients import patient_codes
 from medcli.metrics.probability import expected_calibration_error, log_losses
 from medcli.progress import SILENT, Progress
 from medcli.stages._operating_points import FOLD_SEED, operating_points
-from medcli.stages._predictions import load_source, open_predictions
+from medcli.stages._predictions import is_table, load_source, open_predictions
 from medcli.stages._prevalence_shift import prevalence_shift
+from medcli.store.atomic import check_apart, check_creatable
 from medcli.store.calibration_schema import calibration_digest
 from medcli.store.digests import digest_json
 from medcli.store.manifest import Manifest
@@ -41,6 +42,9 @@ def run(config: CalibrateConfig, *, progress: Progress = SILENT) -> Manifest:
         UsageError: If the method or the operating point does not fit.
     """
     rule = parse_rule(config.operating_point)
+    table = Path(config.source) if is_table(config.source) else None
+    check_apart((config.output,), (table, config.truth, config.key_file, config.prevalence_from))
+    check_creatable(config.output)
     manifest = load_source(config.source, config, part=str(config.part or UNDECLARED))
     reference = _validation(manifest)
     predictions = open_predictions(reference)

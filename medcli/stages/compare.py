@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from medcli.stages._lineup import Entrant, Lineup, field_value, line_up, load_en
 from medcli.stages._report_folder import write_report
 from medcli.stages._shift import describe_shift
 from medcli.stages._warnings import unknown_patients
-from medcli.store.atomic import check_creatable, prepare_folder
+from medcli.store.atomic import check_apart, check_creatable, prepare_folder
 from medcli.store.digests import derive_seed
 from medcli.store.results_schema import COMPARISON_VERSION
 
@@ -41,6 +42,9 @@ def run(config: CompareConfig, *, progress: Progress = SILENT) -> Document:
         DataError: If the sources cannot be compared.
     """
     _check(config)
+    check_apart(
+        (config.output,), (*map(Path, config.sources), *config.calibration, config.truth, config.key_file)
+    )
     check_creatable(config.output)
     if config.report is not None:
         prepare_folder(config.report)

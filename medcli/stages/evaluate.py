@@ -22,15 +22,16 @@ from medcli.stages._heatmaps import gallery_of, heatmap_section
 from medcli.stages._plan import plan_study
 from medcli.stages._policies import moved_by_policy, sweep_policies
 from medcli.stages._prediction_sets import sets_section
-from medcli.stages._predictions import by_id, load_source, open_predictions, predictions_of
+from medcli.stages._predictions import by_id, is_table, load_source, open_predictions, predictions_of
+from medcli.stages._reader_tables import table_files
+from medcli.stages._readers import RECORDS, readers_section
 from medcli.stages._readers import check_options as check_reader_options
-from medcli.stages._readers import readers_section
 from medcli.stages._report_folder import write_report
 from medcli.stages._scoring import score, scored_records
 from medcli.stages._settings import measure_settings
 from medcli.stages._subgroups import group_flags, subgroup_section
 from medcli.stages._warnings import Evidence, warnings
-from medcli.store.atomic import check_creatable, prepare_folder
+from medcli.store.atomic import check_apart, check_creatable, prepare_folder
 from medcli.store.digests import sha256_file
 from medcli.store.manifest import Manifest, load
 from medcli.store.predictions import Predictions
@@ -48,7 +49,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
         DataError: If the part has no predictions, or the calibration belongs to other classes or models.
     """
     gates = [parse_gate(text) for text in config.require]
-    check_reader_options(config)
+    _check_options(config)
     plan = plan_study(config.plan, level=config.level) if config.plan else None
     manifest = load_source(config.source, config, part=config.part.value)
     fitted_on = _take_calibration(manifest, config.calibration)
@@ -99,6 +100,15 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
     for flag in section["flags"]:
         progress.note(flag)
     return manifest
+
+
+def _check_options(config: EvaluateConfig) -> None:
+    """Refuse options of readers without readers, and an output that is a table or another side input."""
+    check_reader_options(config)
+    tables = [Path(config.source)] if is_table(config.source) else []
+    readers = [] if config.readers == (RECORDS,) else table_files(config.readers)
+    inputs = (*tables, *readers, config.truth, config.calibration, config.key_file)
+    check_apart((config.output,), inputs)
 
 
 def _take_calibration(manifest: Manifest, path: Path | None) -> Reference | None:

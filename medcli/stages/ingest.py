@@ -21,7 +21,7 @@ from medcli.stages._examine import Inspection, inspect
 from medcli.stages._folder import InputFolder
 from medcli.stages._key import load_key
 from medcli.stages._records import Records
-from medcli.store.atomic import check_creatable, write_bytes
+from medcli.store.atomic import check_apart, check_creatable, write_bytes
 from medcli.store.digests import digest_json
 from medcli.store.manifest import Manifest
 from medcli.store.sources import source_bytes, write_sources
@@ -54,6 +54,7 @@ def run(config: IngestConfig, *, progress: Progress = SILENT) -> Manifest:
     check_max_rejects(0, num_inputs=1, limit=config.max_rejects)
     _check_options(config)
     place = config.output.absolute().parent if config.output else Path.cwd()
+    check_apart((config.output, config.report), (config.labels,))
     check_creatable(place / "sources.json", config.output, config.report)
     folder = InputFolder(config, progress=progress)
     layout = _choose_layout(config, folder, progress=progress)

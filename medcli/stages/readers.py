@@ -16,9 +16,9 @@ from medcli.metrics.adjudication import Adjudicated, adjudicate
 from medcli.metrics.agreement import agreement, kind_of_ratings
 from medcli.metrics.arms import compare_arms
 from medcli.progress import SILENT, Progress
-from medcli.stages._reader_tables import load_arms, load_truth
+from medcli.stages._reader_tables import load_arms, load_truth, table_files
 from medcli.stages._report_folder import write_report
-from medcli.store.atomic import check_creatable, prepare_folder, write_bytes
+from medcli.store.atomic import check_apart, check_creatable, prepare_folder, write_bytes
 from medcli.store.digests import derive_seed
 from medcli.store.results_schema import READERS_VERSION
 
@@ -33,6 +33,7 @@ def run(config: ReadersConfig, *, progress: Progress = SILENT) -> Document:
         UsageError: If an option does not fit.
         DataError: If tables contradict each other.
     """
+    check_apart((config.output, config.adjudicated), (*table_files(config.sources), config.truth))
     check_creatable(config.output, config.adjudicated)
     if config.report is not None:
         prepare_folder(config.report)

@@ -7,11 +7,11 @@ import fcntl
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from medcli.errors import MedcliError, OutputError, StorageError
+from medcli.errors import MedcliError, OutputError, StorageError, UsageError
 from medcli.store.digests import sha256_bytes
 
 _CANNOT_CREATE = {
@@ -23,6 +23,7 @@ _CANNOT_CREATE = {
     errno.EISDIR,
     errno.EEXIST,
 }
+_DEVICES = {Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")}
 _TEMPORARY = re.compile(r"^\.(?P<name>.+)\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\.medcli-tmp$")
 
 
@@ -45,6 +46,7 @@ def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> str:
 @contextmanager
 def replacing(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
     """Yield a temporary file beside `path`; on success it takes the name, on failure it vanishes."""
+    _refuse_special(path)
     sweep(path.parent)
     temporary = path.with_name(f".{path.name}.{_host()}-{os.getpid()}.medcli-tmp")
     with storage_errors(path):
@@ -109,12 +111,41 @@ def check_creatable(*paths: Path | None) -> None:
     for path in filter(None, paths):
         if path.is_dir():
             raise OutputError("it is a folder, a file is needed", where=str(path))
+        _refuse_special(path)
         with storage_errors(path):
             probe = path.with_name(f".{path.name[:200]}.{_host()}-{os.getpid()}.medcli-tmp")
             # In a container a killed run and the next often have the same number.
             probe.unlink(missing_ok=True)
             os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             probe.unlink()
+
+
+def check_apart(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
+    """Refuse an output that would replace an input; None is none.
+
+    Raises:
+        UsageError: Naming the output.
+    """
+    taken = {path.resolve() for path in inputs if path is not None}
+    for path in filter(None, outputs):
+        if path.resolve() in taken:
+            raise UsageError(
+                "it is an input, and the output would replace it",
+                where=str(path),
+                hint="give the output another name",
+            )
+
+
+def _refuse_special(path: Path) -> None:
+    """Refuse to take the place of a device, a pipe or a socket: the new file would replace it."""
+    is_odd = path.exists() and not (path.is_file() or path.is_dir())
+    # /dev/stdout is a link: a file renamed to it would take its place, whatever it leads to.
+    if is_odd or path.absolute().parent in _DEVICES:
+        raise OutputError(
+            "it is a device or a pipe, which a file would replace",
+            where=str(path),
+            hint="name a file, or leave out -o to write to standard output",
+        )
 
 
 def sweep(folder: Path) -> None:

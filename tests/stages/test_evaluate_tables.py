@@ -172,3 +172,36 @@ def test_unknown_measures_labels_and_shares_are_usage_errors(tmp_path):
         done, _ = evaluated(tmp_path, "t.csv", option, value)
         assert done.returncode == 2
         assert value in done.stderr
+
+
+OVER_INPUTS = {
+    "ingest": ("ingest", "--labels", "t.csv", ".", "-o", "t.csv"),
+    "compare": ("compare", "a.csv", "b.csv", "-o", "b.csv"),
+    "readers": ("readers", "said/", "-o", "said/one.csv"),
+    "adjudicated": ("readers", "said/", "-o", "r.json", "--adjudicated", "said/one.csv"),
+    "truth of readers": ("readers", "said/", "--truth", "t.csv", "-o", "t.csv"),
+    "evaluate": ("evaluate", "a.csv", "report", "-o", "a.csv"),
+    "readers of evaluate": ("evaluate", "a.csv", "report", "--readers", "said", "-o", "said/one.csv"),
+    "calibration": ("evaluate", "a.csv", "report", "--calibration", "c.json", "-o", "c.json"),
+    "calibrate": ("calibrate", "--part", "val", "a.csv", "-o", "a.csv"),
+}
+
+
+@pytest.mark.parametrize("line", OVER_INPUTS.values(), ids=OVER_INPUTS)
+def test_an_input_is_never_replaced_by_an_output(line, tmp_path):
+    rows = [("id", "target", "score"), *((i, i % 2, round(0.1 + 0.07 * (i % 11), 2)) for i in range(40))]
+    for name in ("a.csv", "b.csv"):
+        write(tmp_path / name, rows)
+    (tmp_path / "said").mkdir()
+    for name in ("said/one.csv", "said/two.csv", "t.csv"):
+        write(
+            tmp_path / name, [("id", "value" if "/" in name else "target"), *((i, i % 2) for i in range(40))]
+        )
+    (tmp_path / "c.json").write_text("{}")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    done = medcli(*line, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.splitlines()[0] == (
+        f"medcli {line[0]}: error: {line[-1]}: it is an input, and the output would replace it"
+    )
+    assert {path: path.read_bytes() for path in before} == before

@@ -9,8 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from medcli.errors import OutputError
-from medcli.store.atomic import check_creatable, locked, prepare_folder, replacing, sweep, write_bytes
+from medcli.errors import OutputError, UsageError
+from medcli.store.atomic import (
+    check_apart,
+    check_creatable,
+    locked,
+    prepare_folder,
+    replacing,
+    sweep,
+    write_bytes,
+)
 from medcli.store.digests import canonical_json, derive_seed, digest_json, sha256_bytes
 
 
@@ -119,3 +127,27 @@ def test_seeds_differ_by_part_and_not_by_concatenation() -> None:
     assert derive_seed(0, 11) != derive_seed(0, 1, 1)
     assert 0 <= derive_seed("x") < 2**63
     assert derive_seed(0, "epoch", 3) == int(sha256_bytes(b'[0,"epoch",3]')[:16], 16) >> 1
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/null")])
+def test_a_pipe_or_a_device_is_never_replaced_by_a_file(make, tmp_path: Path) -> None:
+    path = tmp_path / "special"
+    make(path)
+    with pytest.raises(OutputError, match="device or a pipe"):
+        check_creatable(path)
+    with pytest.raises(OutputError, match="device or a pipe"):
+        write_bytes(path, b"x")
+    assert not path.is_file()
+    assert os.listdir(tmp_path) == ["special"]
+    for stream in ("/dev/stdout", "/dev/fd/1"):
+        with pytest.raises(OutputError, match="device or a pipe"):
+            check_creatable(Path(stream))
+
+
+def test_an_output_that_is_an_input_is_refused_whatever_its_spelling(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "link").symlink_to("a")
+    check_apart((None, tmp_path / "b"), (tmp_path / "a", None))
+    for output in (tmp_path / "a", tmp_path / "link", tmp_path / "c" / ".." / "a"):
+        with pytest.raises(UsageError, match="it is an input"):
+            check_apart((None, output), (tmp_path / "a", None))
