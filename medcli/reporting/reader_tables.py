@@ -56,7 +56,12 @@ def _agreement(document: dict[str, Any], arm: str, *, width: int) -> str:
         for item in label["agreement"]
         if item.get("arm", "") == arm
     ]
-    shown = {key: name for key, name in _COEFFICIENTS.items() if any(key in item for _, item in found)}
+    shown = {
+        key: name
+        for key, name in _COEFFICIENTS.items()
+        # Of grades the ICC, which squared weights come close to, says what Fleiss' kappa would.
+        if any(key in item and not (key == "fleiss" and "icc" in item) for _, item in found)
+    }
     has_shares = any("shares" in item for _, item in found)
     header = [
         f"agreement{f', {printable(arm)}' if arm else ''}",
