@@ -80,16 +80,17 @@ def mcnemar_test(only_first: int, only_second: int, *, kind: str = "mid-p") -> T
 
 
 def clustered_mcnemar(first: np.ndarray, second: np.ndarray, clusters: np.ndarray) -> TestResult:
-    """McNemar's test with the variance of the differences summed by patient.
+    """McNemar's test with the variance of the differences summed by patient, over patients less one.
 
-    Reference: Obuchowski, Statistics in Medicine 1998; 17:1495; Durkalski et al. 2003; 22:2417.
+    Reference: Obuchowski, Statistics in Medicine 1998; 17:1495; Yang, Sun & Hardin, Biometrical Journal 2010;
+    52:638 (its short form).
     """
     _, codes = np.unique(clusters, return_inverse=True)
     gaps = np.bincount(codes, np.asarray(first, dtype=float) - np.asarray(second, dtype=float))
     name, squares = "McNemar, clustered (Obuchowski 1998)", float(np.sum(gaps**2))
     if squares == 0:
         return hypothesis_test(name, statistic=0.0, df=1, p=1.0)
-    statistic = float(gaps.sum()) ** 2 / squares
+    statistic = (len(gaps) - 1) / len(gaps) * float(gaps.sum()) ** 2 / squares
     return hypothesis_test(name, statistic=statistic, df=1, p=float(chdtrc(1, statistic)))
 
 

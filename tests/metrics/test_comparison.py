@@ -64,14 +64,33 @@ def test_repeated_patients_change_the_test():
     assert twice["estimate"] == once["estimate"]
     assert twice["se"] == pytest.approx(once["se"])
     assert "Obuchowski" in twice["test"]["test"]
-    # Without repeats Obuchowski's statistic is McNemar's.
+    # Without repeats Obuchowski's statistic is McNemar's, less one patient in all.
     alone = clustered_mcnemar(first, second, np.arange(50))
-    assert alone["statistic"] == pytest.approx(mcnemar_test(12, 4, kind="asymptotic")["statistic"])
+    mcnemars = mcnemar_test(12, 4, kind="asymptotic")["statistic"]
+    assert alone["statistic"] == pytest.approx(49 / 50 * mcnemars)
     assert clustered_mcnemar(np.tile(first, 2), np.tile(second, 2), np.tile(np.arange(50), 2))[
         "p"
     ] == pytest.approx(alone["p"])
     none = paired_proportions(first[:0], second[:0], np.zeros(0), level=0.95)
     assert none["estimate"] is None
+
+
+# Of each of 29: both say yes, the patient alone, the psychiatrist alone, neither.
+PSYCHIATRISTS = """
+1042 1122 3130 2121 2011 0330 0302 0323 0121 0043 1020 1140 1033 2022 2012 1030 2013 1022 0301 2100 1103 0220
+1012 0020 0021 0002 0002 1011 0010
+"""
+
+
+def test_psychiatrists_and_their_patients():
+    """Donner & Petryshen, Psychiatry Research 1989; 28:41; Obuchowski's 7.19 is in Durkalski et al. 2003."""
+    parts = [pairs(*map(int, row)) for row in PSYCHIATRISTS.split()]
+    patients, psychiatrists = (np.concatenate(column) for column in zip(*parts, strict=True))
+    who = np.repeat(np.arange(29), [len(first) for first, _ in parts])
+    found = paired_proportions(patients, psychiatrists, who, level=0.95)
+    assert (found["n"], found["n_clusters"], found["discordant"]) == (135, 29, [21, 50])
+    assert found["test"]["statistic"] == pytest.approx(7.19, abs=5e-3)
+    assert mcnemar_test(21, 50, kind="asymptotic")["statistic"] == pytest.approx(11.8451, abs=5e-5)
 
 
 def sample(seed=0, patients=120):
