@@ -16,19 +16,21 @@ from medcli.metrics.scored import Scored
 from medcli.metrics.tallies import LabelScores
 from medcli.stages._predictions import load_source, open_predictions, predictions_of, under_policy
 from medcli.stages._scoring import score
-from medcli.store.manifest import Manifest, load
+from medcli.stages._tuning import take_calibration, tuned_on
+from medcli.store.manifest import Manifest
 from medcli.store.predictions import Predictions
 from medcli.store.references import Reference, display
 
 
 @dataclass(frozen=True)
 class Entrant:
-    """Predictions of one model, and what they came with."""
+    """Predictions of one model, what they came with, and why they may flatter it (`_tuning.tuned_on`)."""
 
     name: str
     manifest: Manifest
     ref: Reference
     predictions: Predictions
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,12 @@ def load_entrants(config: CompareConfig) -> list[Entrant]:
     entrants = []
     for number, source in enumerate(config.sources):
         manifest = load_source(source, config, part=str(config.part or Part.test))
-        if calibrations:
-            path = str(calibrations[number])
-            manifest.calibration = load(path).require("calibration", made_by="calibrate")
+        fitted_on = take_calibration(manifest, calibrations[number] if calibrations else None)
         ref = predictions_of(manifest, str(config.part or _default_part(manifest, config, number)))
-        entrants.append(Entrant(names[number], manifest, ref, open_predictions(ref)))
+        predictions = open_predictions(ref)
+        lines = tuned_on(predictions, manifest, fitted_on or manifest.predictions.get("val"))
+        flags = tuple(f"{names[number]}: {line}" for line in lines)
+        entrants.append(Entrant(names[number], manifest, ref, predictions, flags))
     return entrants if config.each is None else _apart(entrants, config.each)
 
 

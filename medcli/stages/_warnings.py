@@ -12,7 +12,7 @@ from medcli.metrics.patients import UNITS, patient_codes
 from medcli.metrics.proportions import independent_difference
 from medcli.metrics.scored import Scored
 from medcli.stages._predictions import open_predictions
-from medcli.stages.calibrate import images_digest
+from medcli.stages._tuning import tuned_on
 from medcli.store.manifest import Manifest
 from medcli.store.predictions import Predictions
 from medcli.store.references import Reference
@@ -58,29 +58,7 @@ def _optimistic(evidence: Evidence) -> Iterator[str]:
 
 
 def _tuned_on_test(evidence: Evidence) -> Iterator[str]:
-    """A choice made after the same part was looked at, or calibration on patients of this part."""
-    steps = [(entry["command"], entry.get("part")) for entry in evidence.manifest.history]
-    if ("evaluate", evidence.predictions.part) in steps and evidence.predictions.part == "test":
-        looked = steps.index(("evaluate", "test"))
-        later = {command for command, _ in steps[looked:]} & {"train", "calibrate"}
-        if later:
-            yield f"test was used for tuning: {' and '.join(sorted(later))} ran after it had been evaluated"
-    if evidence.predictions.part == "val":
-        return
-    fitted = (evidence.manifest.calibration or {}).get("fitted_on")
-    if fitted and fitted["images"] == images_digest(evidence.predictions.records):
-        yield "test was used for tuning: the calibration was fitted on these very images"
-    val = evidence.val
-    if val is None:
-        return
-    unit = next(
-        (u for u in ("patient", "group") if any(r.get(u) for r in evidence.predictions.records)), "id"
-    )
-    chosen_on = {record.get(unit) for record in open_predictions(val).records} - {None}
-    own = {record.get(unit) for record in evidence.predictions.records} - {None}
-    if shared := len(chosen_on & own):
-        word = "image" if unit == "id" else unit
-        yield f"test was used for tuning: {shared} of {len(own)} {word}s are in val too"
+    yield from tuned_on(evidence.predictions, evidence.manifest, evidence.val)
 
 
 def _thresholds(evidence: Evidence) -> Iterator[str]:

@@ -309,6 +309,7 @@ def _warnings(config: CompareConfig, entrants: list[Entrant], lineup: Lineup) ->
             [record for own in lineup.records[: 1 if lineup.is_paired else None] for record in own]
         )
     )
+    flags += dict.fromkeys(line for entrant in entrants for line in entrant.flags)
     parts = {entrant.predictions.part for entrant in entrants}
     for part in ("train", "val"):
         if part in parts:

@@ -30,12 +30,12 @@ from medcli.stages._report_folder import write_report
 from medcli.stages._scoring import score, scored_records
 from medcli.stages._settings import measure_settings
 from medcli.stages._subgroups import group_flags, subgroup_section
+from medcli.stages._tuning import take_calibration
 from medcli.stages._warnings import Evidence, warnings
 from medcli.store.atomic import check_apart, check_creatable, prepare_folder
-from medcli.store.digests import sha256_file
-from medcli.store.manifest import Manifest, load
+from medcli.store.manifest import Manifest
 from medcli.store.predictions import Predictions
-from medcli.store.references import Reference, display
+from medcli.store.references import display
 from medcli.store.results_schema import EVALUATION_VERSION
 
 CALIBRATION = ("method", "fitted_on", "parameters", "folds", "comparison", "prevalence_shift", "digest")
@@ -52,7 +52,7 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
     _check_options(config)
     plan = plan_study(config.plan, level=config.level) if config.plan else None
     manifest = load_source(config.source, config, part=config.part.value)
-    fitted_on = _take_calibration(manifest, config.calibration)
+    fitted_on = take_calibration(manifest, config.calibration)
     ref = predictions_of(manifest, config.part.value)
     prepare_folder(config.report)
     check_creatable(config.output)
@@ -109,18 +109,6 @@ def _check_options(config: EvaluateConfig) -> None:
     readers = [] if config.readers == (RECORDS,) else table_files(config.readers)
     inputs = (*tables, *readers, config.truth, config.calibration, config.key_file)
     check_apart((config.output,), inputs)
-
-
-def _take_calibration(manifest: Manifest, path: Path | None) -> Reference | None:
-    """Take the calibration of another manifest; what it was fitted on, if that is still there, unchanged."""
-    if path is None:
-        return None
-    calibrated = load(str(path))
-    manifest.calibration = calibrated.require("calibration", made_by="calibrate")
-    ref = calibrated.predictions.get("val")
-    if ref is None or not Path(ref["path"]).is_file() or sha256_file(Path(ref["path"])) != ref["sha256"]:
-        return None
-    return ref
 
 
 def _facts(

@@ -9,13 +9,13 @@ import json
 import numpy as np
 import pytest
 
-from medcli.config import CompareConfig, LabelPolicy, Pairing
+from medcli.config import CalibrateConfig, CompareConfig, LabelPolicy, Pairing, Part
 from medcli.errors import DataError, UsageError
 from medcli.metrics.delong_tests import delong_test
 from medcli.metrics.mcnemar import mcnemar_test
 from medcli.metrics.multiplicity import holm
 from medcli.reporting.methods import METHODS, method_words
-from medcli.stages import compare
+from medcli.stages import calibrate, compare
 from medcli.store.manifest import Manifest, write_manifest
 from medcli.store.predictions import write_predictions
 from medcli.store.results_schema import check_results
@@ -425,3 +425,37 @@ def test_of_a_manifest_with_an_external_part_each_takes_that_part(tmp_path):
         ("home", "test"),
         ("b", "external"),
     ]
+
+
+def test_a_calibration_that_was_fitted_on_what_is_compared_is_told(tmp_path, key):
+    truth, owners, (good, bad) = study()
+    tables = {
+        name: table(tmp_path / f"{name}.csv", truth[rows], owners[rows], scores[rows], prefix=name[0])
+        for name, scores, rows in (
+            ("fit", good, slice(None)),
+            ("again", bad, slice(None)),
+            ("other", bad, slice(0, 200)),
+        )
+    }
+    made = calibrate.run(CalibrateConfig(source=tables["fit"], part=Part.val, key_file=key))
+    write_manifest(made, tmp_path / "calibration.json")
+    (tmp_path / "twin").mkdir()
+    twin = table(tmp_path / "twin/half.csv", truth[:100], owners[:100], bad[:100], prefix="f")
+
+    def told(*sources, **options):
+        flags = run(key, *sources, calibration=(tmp_path / "calibration.json",), **options)["flags"]
+        return [flag for flag in flags if "tuning" in flag]
+
+    very = "fit: test was used for tuning: the calibration was fitted on these very images"
+    assert told(tables["fit"], tables["other"]) == [
+        very,
+        "fit: test was used for tuning: 120 of 120 patients are in val too",
+    ]
+    assert told(tables["again"], tables["other"]) == []
+    assert told(tables["again"], twin) == [
+        "half: test was used for tuning: 100 of 100 patients are in val too"
+    ]
+    # By digest alone, when what it was fitted on is gone under its name.
+    moved = tmp_path / "twin" / "fit.csv"
+    (tmp_path / "fit.csv").rename(moved)
+    assert told(str(moved), tables["other"]) == [very]
