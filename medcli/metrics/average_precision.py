@@ -26,7 +26,10 @@ def precision_recall_curve(
 
 
 def average_precision(targets: np.ndarray, scores: np.ndarray) -> float | None:
-    """Mean precision over the steps of recall, without interpolation; None without a positive."""
+    """Mean precision over the steps of recall, without interpolation; None without a positive.
+
+    Images of equal score are one step, so their order does not matter.
+    """
     found, called, _ = _calls(targets, scores)
     if len(found) == 0 or found[-1] == 0:
         return None

@@ -160,7 +160,10 @@ def bootstrap_aucs(rankings: list[Ranking], resamples: Resamples, *, threads: in
 
 
 def percentile_interval(values: np.ndarray, *, level: float) -> Interval | None:
-    """Quantiles of the defined resamples; None when fewer than half are defined, or none differs."""
+    """Quantiles of the defined resamples, interpolated linearly (type 7 of Hyndman & Fan 1996).
+
+    None when fewer than half are defined, or none differs.
+    """
     kept = defined(values)
     if kept is None:
         return None

@@ -112,7 +112,7 @@ def weighted_f1(margins: Margins) -> np.ndarray:
 
 
 def positive_f1(margins: Margins) -> np.ndarray:
-    """F1 of the class with number 1."""
+    """F1 of the class with number 1; 0 when no call is right, NaN when it neither occurs nor is called."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return 2 * margins.right[..., 1] / (margins.true[..., 1] + margins.called[..., 1])
 

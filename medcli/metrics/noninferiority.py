@@ -31,7 +31,8 @@ def judge(difference: Quantity, *, margin: float | None, higher_is_better: bool 
 
     The verdict is the first that holds: superior or inferior (the interval leaves out 0), equivalent (it lies
     within the margin on both sides), non-inferior (it lies above minus the margin). A difference may be both
-    inferior and non-inferior: `claims` lists all.
+    inferior and non-inferior: `claims` lists all. Every one-sided test is thus at half of one less the level:
+    at 0.95 equivalence is tested at 0.025 on either side, where many use 0.05 and an interval of 0.9.
 
     Args:
         difference: With its two-sided interval; with `df` the tests use Student's t.

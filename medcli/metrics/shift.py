@@ -115,6 +115,8 @@ def paired_change(
 def chi_square(first: np.ndarray, second: np.ndarray) -> TestResult:
     """Whether two sets share their frequencies of categories (such as sex, device or called class).
 
+    Pearson's statistic, without a continuity correction.
+
     Args:
         first: Counts of one set, [categories]; of patients where they repeat.
         second: Of the other, in the same order.

@@ -29,7 +29,8 @@ def _opening(document: dict[str, Any]) -> list[str]:
     if document["margin"] is not None:
         sentences.append(
             f"The {in_sentence(document['measure'])} decided, with a margin of {document['margin']:g} "
-            "given before; equivalence was tested by two one-sided tests."
+            "given before; non-inferiority and equivalence were tested by one-sided tests at "
+            f"{50 * (1 - document['level']):g} % each."
         )
     sentences.append("P-values and claims were corrected over labels and pairs of models by Holm's method.")
     return sentences
