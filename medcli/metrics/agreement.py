@@ -73,7 +73,7 @@ def agreement(
     is_graded = kind in ("binary", "nominal", "ordinal")
     if is_graded:
         values = np.array([0.0, 1.0]) if kind == "binary" else np.unique(ratings[~np.isnan(ratings)])
-        coded = _codes(ratings, values)
+        coded = codes_of(ratings, values)
         by_distance: dict[str, Any] = {"weights": weights, "values": values} if kind == "ordinal" else {}
         found |= _of_categories(coded, clusters, len(values), by_distance, level=level, seed=seed)
     scale = _SCALES.get(kind, kind)
@@ -122,7 +122,7 @@ def _of_categories(
     }
 
 
-def _codes(ratings: np.ndarray, values: np.ndarray) -> np.ndarray:
+def codes_of(ratings: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Place of each rating among the values, from 0; NaN stays."""
     places = np.searchsorted(values, np.nan_to_num(ratings)).astype(float)
     return np.where(np.isnan(ratings), np.nan, places)

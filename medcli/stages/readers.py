@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from medcli import __version__
+from medcli.choices import Adjudication
 from medcli.config import ReadersConfig, recorded_options
 from medcli.errors import DataError, UsageError, at
 from medcli.formats.reader_table import Readings
 from medcli.metrics.adjudication import Adjudicated, adjudicate
-from medcli.metrics.agreement import agreement, kind_of_ratings
+from medcli.metrics.agreement import agreement, codes_of, kind_of_ratings
 from medcli.metrics.arms import compare_arms
 from medcli.progress import SILENT, Progress
 from medcli.stages._reader_tables import load_arms, load_truth, table_files
@@ -24,6 +25,8 @@ from medcli.store.results_schema import READERS_VERSION
 
 Document = dict[str, Any]
 MAX_CATEGORIES = 100
+CALLS = ["0", "1"]
+_FOR_CALLS = (Adjudication.any, Adjudication.all)
 
 
 def run(config: ReadersConfig, *, progress: Progress = SILENT) -> Document:
@@ -184,24 +187,33 @@ def _adjudicate(config: ReadersConfig, readings: Readings) -> dict[str, Any]:
             )
         settler = readings.readers.index(config.adjudicator)
     results: dict[str, Adjudicated] = {}
+    named: dict[str, list[str]] = {}
     for column, name in enumerate(readings.labels):
         ratings = _ratings(readings, column, config)
         with at(name or "readings"):
+            values = np.arange(len(readings.categories)) if readings.categories else _grades(ratings)
+            named[name] = readings.categories or [str(int(value)) for value in values]
+            if config.rule in _FOR_CALLS and named[name] != CALLS:
+                raise UsageError(
+                    f"the rule {config.rule.value} is for calls of yes and no",
+                    hint="give --rule majority, or of grades --positive-from",
+                )
             results[name] = adjudicate(
-                ratings.T,
+                codes_of(ratings, values).T,
                 rule=config.rule.value,
-                num_categories=_categories(ratings, readings),
+                num_categories=len(values),
                 adjudicator=settler,
             )
-    write_bytes(config.adjudicated, _table(readings, results, key=config.key))
+    write_bytes(config.adjudicated, _table(readings, results, named, key=config.key))
     return {
         "rule": config.rule.value,
         "adjudicator": config.adjudicator,
         "labels": [
             {
                 "class": name or "readings",
+                "categories": named[name],
                 "n_known": int(np.sum(~np.isnan(found.labels))),
-                "n_positive": None if readings.categories else int(np.sum(found.labels == 1)),
+                "n_positive": int(np.sum(found.labels == 1)) if named[name] == CALLS else None,
                 "n_open": len(found.ties),
                 **found.facts,
             }
@@ -210,19 +222,20 @@ def _adjudicate(config: ReadersConfig, readings: Readings) -> dict[str, Any]:
     }
 
 
-def _categories(ratings: np.ndarray, readings: Readings) -> int:
-    if readings.categories:
-        return len(readings.categories)
+def _grades(ratings: np.ndarray) -> np.ndarray:
+    """What readers may have said: no and yes, or the grades that any of them gave."""
     known = ratings[~np.isnan(ratings)]
     if kind_of_ratings(ratings) == "continuous" or (len(known) and known.min() < 0):
         raise DataError(
             "these readings are numbers, which have no majority",
             hint="say from which on they are a yes: --positive-from",
         )
-    return max(2, int(known.max()) + 1 if len(known) else 2)
+    return np.array([0.0, 1.0]) if np.isin(known, (0.0, 1.0)).all() else np.unique(known)
 
 
-def _table(readings: Readings, results: dict[str, Adjudicated], *, key: str) -> bytes:
+def _table(
+    readings: Readings, results: dict[str, Adjudicated], named: dict[str, list[str]], *, key: str
+) -> bytes:
     """Keys as they were written, a column a label, and which labels stayed open."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -230,13 +243,11 @@ def _table(readings: Readings, results: dict[str, Adjudicated], *, key: str) -> 
     writer.writerow([key, *(name or "target" for name in results), *(["open"] if any_open else [])])
     still_open = {name: set(found.ties) for name, found in results.items()}
     for row, identity in enumerate(readings.ids):
-        cells = [_cell(found.labels[row], readings.categories) for found in results.values()]
+        cells = [_cell(found.labels[row], named[name]) for name, found in results.items()]
         names = "; ".join(name or "target" for name, rows in still_open.items() if row in rows)
         writer.writerow([identity, *cells, *([names] if any_open else [])])
     return text.getvalue().encode()
 
 
 def _cell(label: float, categories: list[str]) -> str:
-    if np.isnan(label):
-        return ""
-    return categories[int(label)] if categories else str(int(label))
+    return "" if np.isnan(label) else categories[int(label)]

@@ -214,6 +214,26 @@ def test_grades_have_weighted_kappa_and_become_calls(tmp_path):
         )
 
 
+def test_one_truth_of_grades_and_of_names(tmp_path):
+    """Grades are counted as what they are, and neither of two names is a yes."""
+    path = tmp_path / "truth.csv"
+    grades = [["id", "reader:A", "reader:B", "reader:C"], ["a", 4, 4, 2], ["b", 2, 2, 2], ["c", 3, 2, 3]]
+    source = write(tmp_path / "grades.csv", grades)
+    (label,) = run(source, adjudicated=path)["adjudicated"]["labels"]
+    assert read(path)[1:] == [["a", "4"], ["b", "2"], ["c", "3"]]
+    assert (label["categories"], label["n_positive"]) == (["2", "3", "4"], None)
+    weighed = run(source, adjudicated=path, rule=Adjudication.dawid_skene)["adjudicated"]["labels"][0]
+    assert len(weighed["prevalence"]) == 3
+    assert np.shape(weighed["confusion"]) == (3, 3, 3)
+    names = write(
+        tmp_path / "names.csv", [["id", "reader:A", "reader:B"], ["a", "nv", "mel"], ["b", "nv", "nv"]]
+    )
+    two = write(tmp_path / "two.csv", [["id", "reader:A", "reader:B"], ["a", 1, 2], ["b", 2, 2]])
+    for table_of_two in (names, two):
+        with pytest.raises(UsageError, match="the rule any is for calls of yes and no"):
+            run(table_of_two, adjudicated=path, rule=Adjudication.any)
+
+
 def test_rows_and_readers_in_any_order_agree_as_much(tmp_path):
     generator = np.random.default_rng(6)
     rows = [[i, f"p{i // 3}", name, int(generator.random() < 0.4)] for name in "ABCD" for i in range(60)]

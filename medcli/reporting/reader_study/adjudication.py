@@ -8,7 +8,7 @@ from medcli.reporting.chapter import Chapter, Rows, Section
 from medcli.reporting.words import printable
 
 RULES = {
-    "majority": "what more than half of the readers say; ties stay open",
+    "majority": "what most readers say; ties stay open",
     "any": "yes when any reader says so",
     "all": "yes when all readers say so",
     "adjudicator": "what readers agree on; else what the adjudicator says",
