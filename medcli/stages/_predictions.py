@@ -107,12 +107,13 @@ def open_predictions(ref: Reference, *, policy: LabelPolicy = LabelPolicy.stored
 def by_id(predictions: Predictions) -> Predictions:
     """The same rows in the order of their ids, so that what is drawn does not depend on how they came."""
     order = sorted(range(len(predictions.records)), key=lambda row: predictions.records[row]["id"])
-    return Predictions(
-        predictions.scores[order],
-        predictions.targets[order],
-        [predictions.records[row] for row in order],
-        predictions.header,
-    )
+    return take_rows(predictions, np.array(order, dtype=np.int64))
+
+
+def take_rows(predictions: Predictions, rows: np.ndarray) -> Predictions:
+    """Some rows, in the order given."""
+    records = [predictions.records[row] for row in rows]
+    return Predictions(predictions.scores[rows], predictions.targets[rows], records, predictions.header)
 
 
 def under_policy(predictions: Predictions, policy: LabelPolicy) -> Predictions:
