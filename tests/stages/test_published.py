@@ -6,6 +6,7 @@ import csv
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 
 from medcli.choices import KappaWeights, RatingScale, ShareInterval
 from medcli.config import CompareConfig, EvaluateConfig, Part, ReadersConfig
@@ -13,9 +14,11 @@ from medcli.errors import UsageError
 from medcli.metrics.dawid_skene import latent_truth
 from medcli.metrics.decision_curve import net_benefit
 from medcli.metrics.heterogeneity import cochran_q
+from medcli.metrics.sample_size import calibration_slope_sample_size
 from medcli.metrics.summary import summarize
 from medcli.stages import compare, readers
 from medcli.stages._decisions import decision_section
+from medcli.stages._plan import plan_study
 from medcli.stages._predictions import by_id, load_source, open_predictions, predictions_of
 from medcli.stages._scoring import score
 from medcli.stages._settings import measure_settings
@@ -135,6 +138,21 @@ def test_alpha_of_krippendorff_on_every_scale(scale, wanted, tmp_path):
     found = agreed(tmp_path / "k.csv", UNITS, scale=RatingScale(scale))["krippendorff"]
     assert found["estimate"] == pytest.approx(wanted, abs=5e-4)
     assert scale in found["method"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "alpha"),
+    [
+        ("0100000010", "1110010000", 0.095),
+        ("aabbdcccedda", "babbbccceddd", 0.692),
+    ],
+    ids=["calls", "names"],
+)
+def test_alpha_of_two_observers(first, second, alpha, tmp_path):
+    """Sections A and B of the same paper: two observers of ten binary units, and of twelve named ones."""
+    assert agreed(tmp_path / "k.csv", [first, second])["krippendorff"]["estimate"] == pytest.approx(
+        alpha, abs=5e-4
+    )
 
 
 def test_coefficients_of_gwet_with_gaps_and_weights(tmp_path):
@@ -280,3 +298,20 @@ def test_heterogeneity_of_vaccines_against_tuberculosis():
     assert found["i_squared"] == pytest.approx(0.9212, abs=5e-5)
     assert found["tau_squared"] == pytest.approx(0.3088, abs=5e-5)
     assert np.log(found["pooled"]) == pytest.approx(-0.4303, abs=5e-5)
+
+
+def test_a_validation_study_of_riley():
+    """Heart valves, 1.8 % events, c statistic 0.8: Riley et al. 2021, as tests of pmvalsampsize have it.
+
+    They ask for O/E between limits that are 1 apart (905 patients, by an error in steps of 0.0001), and a c
+    statistic within 0.05 by its error (4,252), where an interval by Newcombe's method 5 is asked for here.
+    """
+    needed = plan_study(f"auc=0.8,prevalence=0.018,width=0.05,oe_width={np.arcsinh(0.5)}", level=0.95)[
+        "needed"
+    ]
+    sizes = {entry["measure"]: entry["images"] for entry in needed}
+    assert sizes["observed_to_expected"] == pytest.approx(905, abs=1)
+    assert sizes["auc"] == pytest.approx(4252, rel=2e-3)
+    # Logits of mean -5 and standard deviation 2.5, of which they draw 1,000.
+    logits = -5 + 2.5 * ndtri((np.arange(100_000) + 0.5) / 100_000)
+    assert calibration_slope_sample_size(logits, half_width=0.1) == pytest.approx(4501, rel=0.02)
