@@ -11,6 +11,7 @@ from medcli.metrics.discrimination import auc_quantity
 from medcli.metrics.obuchowski_rockette import Design, compare_modalities, mean_of_readers
 from medcli.metrics.one_shot import one_shot
 from medcli.metrics.reader_covariances import auc_covariances, share_covariances
+from medcli.metrics.reader_figures import KINDS
 from medcli.metrics.reader_summary import reader_rates
 
 
@@ -70,7 +71,10 @@ def compare_arms(
         anyone = ~np.isnan(right).all(axis=0)
         found[kind] = share_covariances(right[:, anyone], clusters[among][anyone])
     for figure, (figures, covariances) in found.items():
-        design = Design(figures.reshape(shape), covariances.reshape(shape * 2), **counts)
+        fewest = min(
+            _patients(truth, row, clusters, label) for row in rows for label in KINDS.get(figure, (0.0, 1.0))
+        )
+        design = Design(figures.reshape(shape), covariances.reshape(shape * 2), fewest=fewest, **counts)
         result["figures"][figure] = _analysis(design, arms, level=level)
     if covariance == "unbiased" and shape[1] > 1:
         figure = "balanced_accuracy" if are_calls else "auc"
@@ -100,16 +104,19 @@ def _alone(
 
 
 def _is_usable(truth: np.ndarray, ratings: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    def patients(row: np.ndarray, label: float) -> int:
-        return len(np.unique(clusters[~np.isnan(row) & (truth == label)]))
-
     return np.array(
         [
-            min(patients(row, label) for row in ratings[:, reader] for label in (0.0, 1.0)) > 1
+            min(_patients(truth, row, clusters, label) for row in ratings[:, reader] for label in (0.0, 1.0))
+            > 1
             for reader in range(ratings.shape[1])
         ],
         dtype=bool,
     )
+
+
+def _patients(truth: np.ndarray, row: np.ndarray, clusters: np.ndarray, label: float) -> int:
+    """Patients with an image of this truth that the row rates."""
+    return len(np.unique(clusters[~np.isnan(row) & (truth == label)]))
 
 
 def _analysis(design: Design, arms: Sequence[str], *, level: float) -> dict[str, Any]:

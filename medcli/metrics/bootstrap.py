@@ -12,10 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from medcli.metrics.intervals import Interval, expanded_level
+from medcli.metrics.intervals import Interval, expanded_level, expanded_p
 from medcli.metrics.roc import check_scores
 from medcli.quantity import Quantity, quantity, undefined
 
+STUDENT = "Student's t"
 _BLOCK_BYTES = 4_000_000
 # Draws of this size are kept, so that all measures of an evaluation share them.
 _MOST_KEPT = 256_000_000
@@ -337,8 +338,12 @@ def resampled_quantity(
     return {**value, "resamples": told["resamples"], "defined": told["defined"]}
 
 
-def bootstrap_p(values: np.ndarray) -> float | None:
+def bootstrap_p(values: np.ndarray, *, fewest: int | None = None) -> float | None:
     """Two-sided p of the statistic being zero, by turning the percentile interval around.
+
+    Args:
+        values: Of every resample, NaN where undefined.
+        fewest: Patients of the rarest kind: the interval turned around is then the expanded one.
 
     Reference: Davison & Hinkley, Bootstrap Methods and their Application, 1997, section 5.3.
     """
@@ -346,7 +351,8 @@ def bootstrap_p(values: np.ndarray) -> float | None:
     if len(kept) < len(values) / 2:
         return None
     smaller = min(np.sum(kept <= 0), np.sum(kept >= 0))
-    return min(1.0, 2 * (1 + float(smaller)) / (1 + len(kept)))
+    p = min(1.0, 2 * (1 + float(smaller)) / (1 + len(kept)))
+    return p if fewest is None else expanded_p(p, fewest)
 
 
 def logit_bounds(estimate: float, se: float, *, z: float) -> Interval | None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from medcli.metrics.classification import mean_recall
 from medcli.metrics.heterogeneity import gap
+from medcli.metrics.influences import correlation
 from medcli.metrics.intervals import proportion
 from medcli.metrics.mcnemar import paired_proportions
 from medcli.metrics.model_differences import Setting
-from medcli.metrics.paired_differences import resampled_difference
+from medcli.metrics.paired_differences import between_models, resampled_difference
 from medcli.quantity import Quantity
 
 
@@ -51,13 +53,17 @@ def compare_calls(models: list[Calls], setting: Setting, *, num_classes: int) ->
         n = len(sides[0].labels) + (0 if setting.is_paired else len(sides[1].labels))
         sizes = {"n": n, "n_clusters": len(np.union1d(sides[0].clusters, sides[1].clusters))}
         measures = {"accuracy": _accuracy(sides, setting)}
-        for name, value in (("balanced_accuracy", _recall), ("macro_f1", _f1)):
-            own = tuple(float(value(tables[k].sum(axis=0, keepdims=True))[0]) for k in (a, b))
-            values = value(drawn[a]) - value(drawn[b])
-            title = name.replace("_", " ").replace("f1", "F1")
-            measures[name] = resampled_difference(
-                (own[0], own[1]), values, name=title, level=setting.level, **sizes
-            )
+        own = tuple(float(_f1(tables[k].sum(axis=0, keepdims=True))[0]) for k in (a, b))
+        fewest = min(_fewest(side) for side in sides)
+        measures["balanced_accuracy"] = {**_balanced_accuracy(sides, setting), **sizes}
+        measures["macro_f1"] = resampled_difference(
+            (own[0], own[1]),
+            _f1(drawn[a]) - _f1(drawn[b]),
+            name="macro F1",
+            fewest=fewest,
+            level=setting.level,
+            **sizes,
+        )
         pairs.append({"first": a, "second": b, "measures": measures})
     return pairs
 
@@ -74,6 +80,29 @@ def _accuracy(sides: tuple[Calls, Calls], setting: Setting) -> Quantity:
     return gap(shares[0], shares[1], level=setting.level)
 
 
+def _balanced_accuracy(sides: tuple[Calls, Calls], setting: Setting) -> Quantity:
+    recalls = [mean_recall(side.labels, side.called, side.clusters, level=setting.level) for side in sides]
+    parts = [_recall_parts(side, num_clusters=setting.resamples.num_clusters) for side in sides]
+    together = correlation(parts[0], parts[1])
+    return between_models(recalls[0], recalls[1], "balanced accuracy", together, level=setting.level)
+
+
+def _recall_parts(side: Calls, *, num_clusters: int) -> np.ndarray:
+    """What each patient adds to the mean recall, [num_clusters], up to a factor."""
+    parts = np.zeros(num_clusters)
+    for label in np.unique(side.labels):
+        rows = side.labels == label
+        excess = side.is_right[rows] - side.is_right[rows].mean()
+        parts += np.bincount(side.clusters[rows], excess, num_clusters) / rows.sum()
+    return parts
+
+
+def _fewest(side: Calls) -> int:
+    """Patients of the rarest class that occurs."""
+    sizes = [len(np.unique(side.clusters[side.labels == label])) for label in np.unique(side.labels)]
+    return min(sizes, default=0)
+
+
 def _sums(model: Calls, *, num_classes: int, setting: Setting) -> np.ndarray:
     """Of each patient, how often each class is hit, true and called: float [patients, 3 x classes]."""
     length = setting.resamples.num_clusters
@@ -83,11 +112,6 @@ def _sums(model: Calls, *, num_classes: int, setting: Setting) -> np.ndarray:
         cells = (model.clusters * num_classes + kind)[kind >= 0]
         columns.append(np.bincount(cells, minlength=length * num_classes).reshape(length, num_classes))
     return np.hstack(columns).astype(float)
-
-
-def _recall(sums: np.ndarray) -> np.ndarray:
-    hits, true, _ = np.split(sums, 3, axis=1)
-    return _mean_over_true(hits, true, true)
 
 
 def _f1(sums: np.ndarray) -> np.ndarray:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
-from medcli.metrics.bootstrap import Resamples, describe, percentile_interval, standard_error
-from medcli.metrics.intervals import student_quantile
+from medcli.metrics.bootstrap import STUDENT, Resamples, describe, standard_error
+from medcli.metrics.intervals import resampled_reach, student_quantile
 from medcli.metrics.kappa import agreement_quantity, category_weights, weights_words
-from medcli.quantity import Quantity, beside, hypothesis_test, quantity, undefined, with_test
+from medcli.quantity import Quantity, beside, hypothesis_test, undefined, with_test
 
 
 def rating_counts(ratings: np.ndarray, *, num_categories: int) -> np.ndarray:
@@ -148,14 +148,12 @@ def conger_kappa(
         return undefined(reason, method=method, **facts)
     with np.errstate(invalid="ignore", divide="ignore"):
         drawn = statistic(Resamples(facts["n_clusters"], seed, 1000).sums(sums))
-    interval = percentile_interval(drawn, level=level)
-    value = quantity(
+    value = agreement_quantity(
         estimate,
-        ci=interval,
+        standard_error(drawn),
+        reach=resampled_reach(level, facts["n_clusters"]),
         level=level,
-        se=standard_error(drawn),
-        method=f"{method}, {describe(drawn, kind='percentile')['method']}",
-        reason=None if interval else "no interval: agreement does not vary between patients",
+        method=f"{method}, {describe(drawn, kind=STUDENT)['method']}",
         **facts,
     )
     return beside(value, rule="agreement by chance", estimate=0.0)

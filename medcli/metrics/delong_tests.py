@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import chdtrc, ndtr, stdtr
 
-from medcli.metrics.discrimination import FEW, NO_VARIANCE, auc_interval
-from medcli.metrics.intervals import Interval, normal_quantile
+from medcli.metrics.discrimination import FEW, NO_VARIANCE, WeightedMean, auc_interval
+from medcli.metrics.intervals import Interval, normal_quantile, student_quantile
 from medcli.metrics.roc import RocComponents, auc_covariance, roc_components
 from medcli.quantity import Quantity, TestResult, hypothesis_test, quantity, undefined, with_test
 
@@ -144,6 +144,9 @@ def macro_difference(
 ) -> Quantity:
     """Mean AUC over labels of one model minus that of another, over the labels defined for both.
 
+    With fewer than 30 positive or negative patients of a label, the intervals of all AUCs are squared and
+    added, as of a mean (`macro_auc`).
+
     Args:
         first: Components of each label, all with one numbering of patients.
         second: The same of the other model.
@@ -154,22 +157,30 @@ def macro_difference(
     method = f"difference of the mean of {len(pairs)} AUCs, DeLong components by patient"
     if not pairs:
         return undefined("no label has both classes", method=method, n=n, n_clusters=n_clusters)
-    difference = float(np.mean([a.auc - b.auc for a, b in pairs]))
-    if not all(a.has_variance for a, _ in pairs):
+    mean = WeightedMean(level)
+    for a, b in pairs:
+        mean.add(a, 1.0)
+        mean.add(b, -1.0)
+    difference, error = mean.sum / mean.total, mean.error()
+    if error is None:
         value = quantity(difference, method=method, n=n, n_clusters=n_clusters, reason=NEEDS)
         return with_test(value, hypothesis_test("DeLong", statistic=None, p=None, reason=NEEDS))
-    signed = [(1, a) for a, _ in pairs] + [(-1, b) for _, b in pairs]
-    variance = sum(s * t * auc_covariance(a, b) for s, a in signed for t, b in signed) / len(pairs) ** 2
-    se = math.sqrt(variance) if variance > NO_VARIANCE else 0.0
-    half = normal_quantile(level) * se
+    se = error if error * error > NO_VARIANCE else 0.0
+    below = above = normal_quantile(level) * se
+    if se and mean.fewest < FEW:
+        # The correlations between labels are estimated from these few patients too.
+        wider = student_quantile(level, n_clusters) / normal_quantile(level) if len(pairs) > 1 else 1.0
+        below, above = (wider * distance for distance in mean.distances())
+        method += ", square and add (Zou 2007)"
     value = quantity(
         difference,
-        ci=(difference - half, difference + half) if se else None,
+        ci=(max(-1.0, difference - below), min(1.0, difference + above)) if se else None,
         level=level,
         se=se,
         method=method,
         n=n,
         n_clusters=n_clusters,
+        flags=[f"a label has fewer than {FEW} positive or negative patients"] if mean.fewest < FEW else [],
         reason=None if se else "the difference has no variance",
     )
     return with_test(value, _z_test(difference, se))

@@ -76,7 +76,7 @@ def macro_auc(
     Reference: Zou, Psychological Methods 2007; 12:399. Cameron & Miller, Journal of Human Resources 2015;
     50:317, section VI.D.
     """
-    mean = _WeightedMean(level)
+    mean = WeightedMean(level)
     for position, item in enumerate(components):
         if item is not None:
             mean.add(item, 1.0 if weights is None else float(weights[position]))
@@ -103,8 +103,10 @@ def macro_auc(
     return _beside_chance(value)
 
 
-class _WeightedMean:
+class WeightedMean:
     """A mean of AUCs with its errors, one AUC at a time: what a patient adds to all of them is summed.
+
+    AUCs with a negative weight are taken off it: the difference of two means.
 
     The factors of small samples in the covariance of two AUCs are products of a factor of each, so that the
     variance of a sum needs no pairs.
@@ -118,14 +120,18 @@ class _WeightedMean:
 
     def add(self, item: RocComponents, weight: float) -> None:
         """One more AUC."""
-        self.sum, self.total, self.count = self.sum + weight * item.auc, self.total + weight, self.count + 1
+        self.sum, self.total = self.sum + weight * item.auc, self.total + max(0.0, weight)
+        self.count += 1
         self.fewest = min(self.fewest, item.fewest)
         (low, high), _ = auc_interval(item, level=self.level)
         se = math.sqrt(max(0.0, auc_covariance(item, item))) if item.has_variance else 0.0
         self._all_vary &= item.has_variance
         if item.has_variance:
             self._plain.add(item, weight)
-        for parts, distance in ((self._below, item.auc - low), (self._above, high - item.auc)):
+        distances = item.auc - low, high - item.auc
+        for parts, distance in zip(
+            (self._below, self._above), distances if weight > 0 else distances[::-1], strict=True
+        ):
             if se * se > NO_VARIANCE:
                 parts.add(item, weight * distance / se)
             else:
@@ -137,7 +143,8 @@ class _WeightedMean:
 
     def distances(self) -> tuple[float, float]:
         """From the mean to the ends of its interval, by squares of the distances of each AUC."""
-        return tuple(math.sqrt(parts.variance()) / self.total for parts in (self._below, self._above))  # type: ignore[return-value]
+        below, above = (math.sqrt(parts.variance()) / self.total for parts in (self._below, self._above))
+        return below, above
 
 
 class _Parts:

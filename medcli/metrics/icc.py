@@ -13,7 +13,8 @@ import numpy as np
 from scipy.special import fdtri
 
 from medcli.errors import DataError
-from medcli.metrics.bootstrap import Resamples, describe, percentile_interval, standard_error
+from medcli.metrics.bootstrap import STUDENT, Resamples, describe, standard_error
+from medcli.metrics.intervals import resampled_reach
 from medcli.quantity import Quantity, beside, quantity, undefined
 
 FORMS = {
@@ -32,8 +33,8 @@ def icc(
 ) -> Quantity:
     """One form of the intraclass correlation with its interval.
 
-    The interval is that of the F distribution, or, when patients have several images, the percentiles of
-    resampled patients. Images with a missing reading are left out, and that is flagged.
+    The interval is that of the F distribution, or, when patients have several images, Student's with the
+    error of resampled patients. Images with a missing reading are left out, and that is flagged.
 
     Args:
         ratings: float [images, readers]; NaN is a missing reading.
@@ -66,8 +67,10 @@ def icc(
             return np.array([_of_resample(total, form, readers=readers) for total in totals])
 
         drawn = statistic(Resamples(num_clusters, seed, RESAMPLES).sums(by_patient))
-        interval, se = percentile_interval(drawn, level=level), standard_error(drawn)
-        method += f", {describe(drawn, kind='percentile')['method']}"
+        se = standard_error(drawn)
+        half = None if se is None else resampled_reach(level, num_clusters) * se
+        interval = None if half is None else (estimate - half, min(1.0, estimate + half))
+        method += f", {describe(drawn, kind=STUDENT)['method']}"
     value = quantity(
         estimate,
         ci=interval,

@@ -32,27 +32,41 @@ def influences(
     values: dict[str, np.ndarray] = {}
     if measures["prevalence"]["estimate"] is not None:
         values["prevalence"] = outcomes - outcomes.mean()
-    if label.called is not None:
+    if label.called is not None and label.risk is not None:
         called = label.calls.astype(float)
-        for name, right, among in (
-            ("sensitivity", called, outcomes),
-            ("specificity", 1 - called, 1 - outcomes),
-            ("ppv", outcomes, called),
-            ("npv", 1 - outcomes, 1 - called),
-        ):
+        brought = called * np.where(outcomes == 1, 1.0, -label.risk / (1 - label.risk))
+        for name, base in (("net_benefit", 1.0), ("standardised_net_benefit", outcomes)):
             if measures[name]["estimate"] is not None:
-                values[name] = (right - measures[name]["estimate"]) * among
-        if label.risk is not None:
-            brought = called * np.where(outcomes == 1, 1.0, -label.risk / (1 - label.risk))
-            for name, base in (("net_benefit", 1.0), ("standardised_net_benefit", outcomes)):
-                if measures[name]["estimate"] is not None:
-                    values[name] = brought - measures[name]["estimate"] * base
+                values[name] = brought - measures[name]["estimate"] * base
     if probabilities is not None:
         values |= _of_probabilities(measures, np.asarray(probabilities, dtype=float), outcomes)
     found = {name: np.bincount(clusters, value, num_clusters) for name, value in values.items()}
+    if label.called is not None:
+        found |= rate_influences(label.targets, label.calls, clusters, num_clusters=num_clusters)
     parts = roc_components(label.targets, label.ranks, clusters, num_clusters=num_clusters)
     if parts is not None:
         found["auc"] = parts.positive_parts + parts.negative_parts
+    return found
+
+
+def rate_influences(
+    targets: np.ndarray, is_called: np.ndarray, clusters: np.ndarray, *, num_clusters: int
+) -> dict[str, np.ndarray]:
+    """Influence of each patient on the rates at a threshold that have a case, [num_clusters] by name."""
+    truth, called = np.asarray(targets) == 1, np.asarray(is_called, dtype=bool)
+    found = {}
+    for name, right, among in (
+        ("sensitivity", called, truth),
+        ("specificity", ~called, ~truth),
+        ("ppv", truth, called),
+        ("npv", ~truth, ~called),
+        ("accuracy", truth == called, np.ones(len(truth), dtype=bool)),
+    ):
+        if among.any():
+            excess = right[among] - right[among].mean()
+            found[name] = np.bincount(clusters[among], excess, num_clusters) / among.sum()
+    if {"sensitivity", "specificity"} <= set(found):
+        found["balanced_accuracy"] = found["sensitivity"] + found["specificity"]
     return found
 
 

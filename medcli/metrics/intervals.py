@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import betaincinv, ndtr, ndtri, stdtrit
+from scipy.special import betaincinv, ndtr, ndtri, stdtr, stdtrit
 
 from medcli.quantity import Quantity, quantity, undefined
 
@@ -15,6 +15,8 @@ Interval = tuple[float, float]
 FEW = 30
 # And below this many design effects are.
 FEW_CLUSTERS = 50
+# Fewer patients than these count as these, or resamples would say nothing.
+_FEWEST_RESAMPLED = 5
 
 
 def normal_quantile(level: float) -> float:
@@ -202,16 +204,32 @@ def student_quantile(level: float, num_clusters: int) -> float:
     return float(stdtrit(max(1, num_clusters - 1), 0.5 + level / 2))
 
 
-def expanded_level(level: float, num_clusters: int) -> float:
-    """Level at which percentiles of resamples from few patients hold what `level` promises.
+def resampled_reach(level: float, num_clusters: int) -> float:
+    """Half-width of a central interval in standard errors of resamples of so many patients.
 
     Resamples of k patients vary too little by k - 1 in k, and their spread is itself an estimate.
 
+    Reference: Hesterberg, The American Statistician 2015; 69:371, section 5.3.
+    """
+    size = max(_FEWEST_RESAMPLED, num_clusters)
+    return math.sqrt(size / (size - 1)) * student_quantile(level, size)
+
+
+def expanded_level(level: float, num_clusters: int) -> float:
+    """Level at which percentiles of resamples from few patients hold what `level` promises.
+
+    They reach as far as `resampled_reach` would if resamples were normal.
+
     Reference: Hesterberg, The American Statistician 2015; 69:371, section 5.3 (expanded percentiles).
     """
-    size = max(5, num_clusters)
-    reach = math.sqrt(size / (size - 1)) * student_quantile(level, size)
-    return 1 - 2 * float(ndtr(-reach))
+    return 1 - 2 * float(ndtr(-resampled_reach(level, num_clusters)))
+
+
+def expanded_p(p: float, num_clusters: int) -> float:
+    """The p-value whose expanded interval (`expanded_level`) ends where that of this one does unexpanded."""
+    size = max(_FEWEST_RESAMPLED, num_clusters)
+    reach = math.sqrt((size - 1) / size) * float(ndtri(1 - p / 2))
+    return 2 * float(stdtr(size - 1, -reach))
 
 
 def _expit(value: float) -> float:

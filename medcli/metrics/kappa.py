@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import ndtr
 
 from medcli.errors import DataError
-from medcli.metrics.intervals import normal_quantile
+from medcli.metrics.intervals import FEW_CLUSTERS, normal_quantile, resampled_reach
 from medcli.quantity import Quantity, beside, hypothesis_test, quantity, undefined, with_test
 
 WEIGHTS = ("none", "linear", "quadratic")
@@ -25,6 +26,8 @@ def cohen_kappa(
     level: float,
 ) -> Quantity:
     """Cohen's kappa with its asymptotic interval, the observed agreement and both readers' prevalences.
+
+    Below 50 patients the interval is Student's on Fisher's scale, as kappa is skewed and its error uncertain.
 
     Args:
         first: Category of each image by one reader, int [images] from 0, ordered when weights are used.
@@ -52,9 +55,17 @@ def cohen_kappa(
         return {**undefined(parts["reason"], method=method, n=n, n_clusters=used), **facts}
     influences = parts["influence"][np.asarray(first, dtype=int), np.asarray(second, dtype=int)]
     se = clustered_error(influences, clusters)
-    reach = normal_quantile(level)
+    is_few = used < FEW_CLUSTERS
+    reach = resampled_reach(level, used) if is_few else normal_quantile(level)
     value = agreement_quantity(
-        parts["kappa"], se, reach=reach, level=level, method=method, n=n, n_clusters=used
+        parts["kappa"],
+        se,
+        reach=reach,
+        level=level,
+        method=method + (", Student's t on Fisher's scale" if is_few else ""),
+        n=n,
+        n_clusters=used,
+        is_transformed=is_few,
     )
     value = beside({**value, **facts}, rule="agreement by chance", estimate=0.0)
     z = parts["kappa"] / parts["null_error"] if parts["null_error"] > 0 else None
@@ -111,12 +122,29 @@ def clustered_error(influences: np.ndarray, clusters: np.ndarray) -> float | Non
 
 
 def agreement_quantity(
-    estimate: float, se: float | None, *, reach: float, level: float, method: str, n: int, n_clusters: int
+    estimate: float,
+    se: float | None,
+    *,
+    reach: float,
+    level: float,
+    method: str,
+    n: int,
+    n_clusters: int,
+    is_transformed: bool = False,
+    flags: Sequence[str] = (),
 ) -> Quantity:
-    """A coefficient of agreement with the interval of so many standard errors, within -1 and 1."""
+    """A coefficient of agreement with the interval of so many standard errors, within -1 and 1.
+
+    Args:
+        reach: Standard errors.
+        is_transformed: The interval is symmetric after Fisher's transform (inverse hyperbolic tangent).
+    """
     interval = None
     if se is not None and se > 1e-12:
         interval = max(-1.0, estimate - reach * se), min(1.0, estimate + reach * se)
+        if is_transformed and abs(estimate) < 1:
+            center, half = math.atanh(estimate), reach * se / (1 - estimate**2)
+            interval = math.tanh(center - half), math.tanh(center + half)
     return quantity(
         estimate,
         ci=interval,
@@ -125,6 +153,7 @@ def agreement_quantity(
         method=method + (", clustered" if n_clusters < n else ""),
         n=n,
         n_clusters=n_clusters,
+        flags=flags,
         reason=None if interval else "no interval: agreement does not vary between patients",
     )
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from medcli.errors import DataError
-from medcli.metrics.bootstrap import Resamples, describe, percentile_interval, standard_error
-from medcli.quantity import Quantity, beside, quantity, undefined
+from medcli.metrics.bootstrap import STUDENT, Resamples, describe, standard_error
+from medcli.metrics.intervals import resampled_reach
+from medcli.metrics.kappa import agreement_quantity
+from medcli.quantity import Quantity, beside, undefined
 
 SCALES = ("nominal", "ordinal", "interval", "ratio")
 
@@ -20,7 +22,7 @@ def krippendorff_alpha(
     seed: int,
     resamples: int = 1000,
 ) -> Quantity:
-    """Alpha over the images with at least two readings, with a percentile interval over patients.
+    """Alpha over the images with at least two readings, with Student's interval from resampled patients.
 
     Args:
         ratings: Values, float [images, readers]; NaN is a missing reading.
@@ -57,16 +59,14 @@ def krippendorff_alpha(
     estimate = float(statistic(sums.sum(axis=0, keepdims=True))[0])
     with np.errstate(invalid="ignore", divide="ignore"):
         drawn = statistic(Resamples(num_clusters, seed, resamples).sums(sums))
-    interval = percentile_interval(drawn, level=level)
-    value = quantity(
+    value = agreement_quantity(
         estimate,
-        ci=interval,
+        standard_error(drawn),
+        reach=resampled_reach(level, num_clusters),
         level=level,
-        se=standard_error(drawn),
-        method=f"{method}, {describe(drawn, kind='percentile')['method']}",
+        method=f"{method}, {describe(drawn, kind=STUDENT)['method']}",
         n=n,
         n_clusters=num_clusters,
-        reason=None if interval else "resamples of patients do not vary",
     )
     return beside(value, rule="agreement by chance", estimate=0.0)
 

@@ -7,7 +7,8 @@ import math
 import numpy as np
 from scipy.special import bdtr, chdtrc
 
-from medcli.metrics.intervals import Interval, normal_quantile, wilson
+from medcli.metrics.influences import correlation
+from medcli.metrics.intervals import Interval, effective_size, wilson
 from medcli.quantity import Quantity, TestResult, hypothesis_test, quantity, undefined, with_test
 
 
@@ -21,8 +22,8 @@ def paired_proportions(
 ) -> Quantity:
     """Share of successes of `first` less that of `second` on the same images, with McNemar's mid-p test.
 
-    With repeated patients the interval is normal with an error summed by patient, and the test that of
-    Obuchowski; otherwise the interval is Newcombe's square-and-add for pairs.
+    The interval is Newcombe's square-and-add for pairs; with repeated patients it is made of Wilson's at the
+    effective numbers of images and of the correlation of what patients add, and the test is Obuchowski's.
 
     Args:
         first: Whether one was right, bool [images].
@@ -43,21 +44,15 @@ def paired_proportions(
     only = int(np.sum(a & ~b)), int(np.sum(b & ~a))
     estimate, is_clustered = (only[0] - only[1]) / n, used < n
     se = _error(a.astype(float) - b, clusters)
-    if is_clustered:
-        interval, name = _wald(estimate, se, level), ", normal, clustered"
-        test = clustered_mcnemar(a, b, clusters)
-    else:
-        interval, name = newcombe_paired(a, b, level=level), ", Newcombe 1998 (pairs)"
-        test = mcnemar_test(*only)
+    test = clustered_mcnemar(a, b, clusters) if is_clustered else mcnemar_test(*only)
     value = quantity(
         estimate,
-        ci=interval,
+        ci=newcombe_paired(a, b, clusters, level=level),
         level=level,
         se=se,
-        method=method + name,
+        method=f"{method}, Newcombe 1998 (pairs)" + (", clustered (effective n)" if is_clustered else ""),
         n=n,
         n_clusters=used,
-        reason=None if interval else "no interval: the difference does not vary between patients",
     )
     return with_test({**value, "discordant": list(only), "shares": [float(a.mean()), float(b.mean())]}, test)
 
@@ -94,23 +89,29 @@ def clustered_mcnemar(first: np.ndarray, second: np.ndarray, clusters: np.ndarra
     return hypothesis_test(name, statistic=statistic, df=1, p=float(chdtrc(1, statistic)))
 
 
-def newcombe_paired(first: np.ndarray, second: np.ndarray, *, level: float) -> Interval:
+def newcombe_paired(first: np.ndarray, second: np.ndarray, clusters: np.ndarray, *, level: float) -> Interval:
     """Interval of the difference of two shares of the same images, from Wilson's of each.
 
-    Reference: Newcombe, Statistics in Medicine 1998; 17:2635, method 10 (with the continuity of phi).
+    Patients with several images count by their effective numbers, and phi is the correlation of what patients
+    add to either share; with one image each it is that of the images.
+
+    Reference: Newcombe, Statistics in Medicine 1998; 17:2635, method 10 (with the continuity of phi); Zou,
+    Psychological Methods 2007; 12:399 (any two intervals, any correlation).
     """
-    n = len(first)
-    both, neither = int(np.sum(first & second)), int(np.sum(~first & ~second))
-    only_first, only_second = int(np.sum(first & ~second)), int(np.sum(second & ~first))
-    share_1, share_2 = (both + only_first) / n, (both + only_second) / n
-    (low_1, high_1), (low_2, high_2) = wilson(share_1, n, level=level), wilson(share_2, n, level=level)
-    margins = (both + only_first) * (only_second + neither) * (both + only_second) * (only_first + neither)
-    cross = both * neither - only_first * only_second
-    corrected = max(cross - n / 2, 0.0) if cross > 0 else float(cross)
-    phi = corrected / math.sqrt(margins) if margins else 0.0
-    difference = share_1 - share_2
-    below = _add(share_1 - low_1, high_2 - share_2, phi)
-    above = _add(high_1 - share_1, share_2 - low_2, phi)
+    sides = [np.asarray(side, dtype=float) for side in (first, second)]
+    shares = [float(side.mean()) for side in sides]
+    sizes = [effective_size(side, clusters) for side in sides]
+    (low_1, high_1), (low_2, high_2) = (
+        wilson(share, size, level=level) for share, size in zip(shares, sizes, strict=True)
+    )
+    _, codes = np.unique(clusters, return_inverse=True)
+    parts = [np.bincount(codes, side - share) for side, share in zip(sides, shares, strict=True)]
+    phi, spread = correlation(*parts), math.prod(share * (1 - share) for share in shares)
+    if phi > 0 and spread > 0:
+        phi = max(0.0, phi - 1 / (2 * math.sqrt(math.prod(sizes) * spread)))
+    difference = shares[0] - shares[1]
+    below = _add(shares[0] - low_1, high_2 - shares[1], phi)
+    above = _add(high_1 - shares[0], shares[1] - low_2, phi)
     return max(-1.0, difference - below), min(1.0, difference + above)
 
 
@@ -130,10 +131,3 @@ def _error(gaps: np.ndarray, clusters: np.ndarray) -> float | None:
     if len(sums) < 2:
         return None
     return math.sqrt(len(sums) / (len(sums) - 1) * float(np.sum(sums**2))) / len(gaps)
-
-
-def _wald(estimate: float, se: float | None, level: float) -> Interval | None:
-    if not se:
-        return None
-    half = normal_quantile(level) * se
-    return max(-1.0, estimate - half), min(1.0, estimate + half)

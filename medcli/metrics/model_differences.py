@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 
 from medcli.metrics.bootstrap import Ranking, Resamples, ranking
+from medcli.metrics.classification import mean_recall, rates_at_threshold
 from medcli.metrics.delong_tests import (
     auc_difference,
     global_delong_test,
     macro_difference,
     unpaired_delong_test,
 )
-from medcli.metrics.discrimination import auc_quantity
-from medcli.metrics.heterogeneity import gap
-from medcli.metrics.intervals import proportion
+from medcli.metrics.discrimination import auc_quantity, one_class_reason
+from medcli.metrics.influences import correlation, rate_influences
 from medcli.metrics.mcnemar import paired_proportions
-from medcli.metrics.paired_differences import resampled_difference
+from medcli.metrics.paired_differences import between_models, resampled_difference
 from medcli.metrics.roc import RocComponents, roc_components
 from medcli.metrics.tallies import SUM_METRICS, LabelScores, tally
 from medcli.quantity import Quantity, undefined
@@ -32,6 +32,7 @@ MEASURES = {
 }
 """Name, title and whether higher is better, in the order of the tables."""
 _AMONG = {"sensitivity": (1,), "specificity": (0,), "accuracy": (0, 1)}
+_RATES = (*_AMONG, "ppv", "npv", "balanced_accuracy")
 
 
 @dataclass(frozen=True)
@@ -153,38 +154,51 @@ def _difference(
         missing = "threshold" if metric.needs == "called" else "probabilities"
         reason = f"the scores of a model are ranks, without {missing}"
         return undefined(reason, method=f"difference of {title}", n=n, n_clusters=n_clusters)
-    if name in _AMONG and (value := _shares(name, sides, setting)) is not None:
-        return value
+    if name in _AMONG and setting.is_paired:
+        return _pairs(name, sides, level=setting.level)
+    if name in _RATES:
+        return {**_rates(name, sides, setting), "n": n, "n_clusters": n_clusters}
     if metric is None:
         own = drawn[0].precision[0], drawn[1].precision[0]
         values = drawn[0].precision[1] - drawn[1].precision[1]
     else:
         own = float(metric.value(drawn[0].own)), float(metric.value(drawn[1].own))
         values = metric.value(drawn[0].sums) - metric.value(drawn[1].sums)
-    value = resampled_difference(own, values, name=title, n=n, n_clusters=n_clusters, level=setting.level)
+    fewest = min(len(np.unique(side.clusters[side.targets == kind])) for side in sides for kind in (0, 1))
+    sizes = {"n": n, "n_clusters": n_clusters, "fewest": fewest}
+    value = resampled_difference(own, values, name=title, level=setting.level, **sizes)
     if name == "ece" and value["estimate"] is not None:
         value["flags"] = ["binned errors are biased upwards, and resampling adds more; see the Brier score"]
     return value
 
 
-def _shares(name: str, sides: tuple[LabelScores, LabelScores], setting: Setting) -> Quantity | None:
-    """Difference of two shares: McNemar's where pairs allow it, added intervals where patients differ.
+def _pairs(name: str, sides: tuple[LabelScores, LabelScores], *, level: float) -> Quantity:
+    """Difference of two shares of the same images, with McNemar's test."""
+    among = np.isin(sides[0].targets, _AMONG[name])
+    right = [(side.called == (side.targets == 1))[among] for side in sides]
+    return paired_proportions(right[0], right[1], sides[0].clusters[among], level=level)
 
-    None where some patients are in both groups of images: then patients are resampled.
-    """
-    right, owners = [], []
+
+def _rates(name: str, sides: tuple[LabelScores, LabelScores], setting: Setting) -> Quantity:
+    """Difference of two rates, with the intervals of both and the correlation of what patients add."""
+    rates, parts = [], []
     for side in sides:
         assert side.called is not None
-        among = np.isin(side.targets, _AMONG[name])
-        right.append((side.called == (side.targets == 1))[among])
-        owners.append(side.clusters[among])
-    if setting.is_paired:
-        return paired_proportions(right[0], right[1], owners[0], level=setting.level)
-    if len(np.intersect1d(owners[0], owners[1])):
-        return None
-    shares = [proportion(r, c, level=setting.level) for r, c in zip(right, owners, strict=True)]
-    value = gap(shares[0], shares[1], level=setting.level)
-    return {**value, "values": [share["estimate"] for share in shares]}
+        rates.append(_rate(name, side, level=setting.level))
+        length = setting.resamples.num_clusters
+        found = rate_influences(side.targets, side.called, side.clusters, num_clusters=length)
+        parts.append(found.get(name, np.zeros(length)))
+    together = correlation(parts[0], parts[1])
+    return between_models(rates[0], rates[1], MEASURES[name][0], together, level=setting.level)
+
+
+def _rate(name: str, side: LabelScores, *, level: float) -> Quantity:
+    if name == "balanced_accuracy":
+        truth = side.targets.astype(int)
+        if len(np.unique(truth)) < 2:
+            return undefined(one_class_reason(truth), method=name, n=side.targets.size, n_clusters=0)
+        return mean_recall(truth, np.asarray(side.called, dtype=int), side.clusters, level=level)
+    return rates_at_threshold(side.targets, np.asarray(side.called), side.clusters, level=level)[name]
 
 
 def _sizes(sides: tuple[LabelScores, LabelScores], setting: Setting) -> tuple[int, int]:

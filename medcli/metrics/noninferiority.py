@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from scipy.special import ndtr, stdtr
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from medcli.errors import UsageError
 from medcli.metrics.multiplicity import holm
@@ -72,7 +72,7 @@ def judge(difference: Quantity, *, margin: float | None, higher_is_better: bool 
         **result,
         "verdict": _verdict(claims, margin),
         "claims": claims,
-        "p": _tails(sign * difference["estimate"], difference, margin),
+        "p": _tails(sign * difference["estimate"], (low, high), difference, margin),
     }
 
 
@@ -117,19 +117,24 @@ def _verdict(claims: list[str], margin: float | None) -> str:
     return claims[0] if claims else "no claim" if margin is None else "not shown to be non-inferior"
 
 
-def _tails(estimate: float, difference: Quantity, margin: float | None) -> dict[str, float | None]:
-    se, df = difference["se"], difference.get("df")
-    if not se:
+def _tails(
+    estimate: float, limits: tuple[float, float], difference: Quantity, margin: float | None
+) -> dict[str, float | None]:
+    """One-sided p-values from the distances to the limits, so that p and interval never disagree."""
+    upper, df = 0.5 + difference["level"] / 2, difference.get("df")
+    reach = float(ndtri(upper) if df is None else stdtrit(df, upper))
+    below, above = (abs(estimate - limit) / reach for limit in limits)
+    if not (below > 0 and above > 0):
         return dict.fromkeys(("superiority", "inferiority", "noninferiority", "equivalence"))
 
-    def below(value: float) -> float:
+    def tail(value: float) -> float:
         return float(ndtr(value) if df is None else stdtr(df, value))
 
-    upper = None if margin is None else below(-(estimate + margin) / se)
-    lower = None if margin is None else below((estimate - margin) / se)
+    low = None if margin is None else tail(-(estimate + margin) / below)
+    high = None if margin is None else tail((estimate - margin) / above)
     return {
-        "superiority": below(-estimate / se),
-        "inferiority": below(estimate / se),
-        "noninferiority": upper,
-        "equivalence": None if upper is None or lower is None else max(upper, lower),
+        "superiority": tail(-estimate / below),
+        "inferiority": tail(estimate / above),
+        "noninferiority": low,
+        "equivalence": None if low is None or high is None else max(low, high),
     }

@@ -14,6 +14,8 @@ import numpy as np
 from scipy.special import chdtrc, fdtrc, ndtr, ndtri, stdtr, stdtrit
 
 from medcli.errors import DataError
+from medcli.metrics.bootstrap import logit_bounds
+from medcli.metrics.intervals import FEW
 from medcli.quantity import Quantity, TestResult, hypothesis_test, quantity, with_test
 
 GENERALISATIONS = ("readers and cases", "cases", "readers")
@@ -30,12 +32,20 @@ class Design:
         covariances: [modalities, readers, modalities, readers].
         n: Cases.
         n_clusters: Patients.
+        fewest: Patients of the rarer kind that the figures depend on; None where that is not known.
     """
 
     figures: np.ndarray
     covariances: np.ndarray
     n: int
     n_clusters: int
+    fewest: int | None = None
+
+    @property
+    def most_freedom(self) -> float:
+        """Degrees of freedom of the cases where they are so few that their covariances are uncertain too."""
+        is_small = self.fewest is not None and self.fewest < FEW
+        return max(1.0, self.fewest - 1.0) if is_small and self.fewest is not None else math.inf
 
     def components(self) -> dict[str, float]:
         """Mean squares, error variance and the three mean covariances of a factorial design."""
@@ -138,6 +148,7 @@ def model_against_readers(
     n_clusters: int,
     to: str = "readers and cases",
     level: float,
+    fewest: int | None = None,
 ) -> Quantity:
     """One model less the mean of several readers on the same cases.
 
@@ -150,11 +161,16 @@ def model_against_readers(
         n: Cases.
         n_clusters: Patients.
         to: As of `compare_modalities`.
+        fewest: As of `Design`.
 
     Reference: Hillis 2007, section 4, applied to differences from a fixed comparator.
     """
     design = Design(
-        np.asarray(differences)[None], np.asarray(covariance)[None, :, None, :], n=n, n_clusters=n_clusters
+        np.asarray(differences)[None],
+        np.asarray(covariance)[None, :, None, :],
+        n=n,
+        n_clusters=n_clusters,
+        fewest=fewest,
     )
     value = mean_of_readers(design, to=to, level=level, floor=-1.0)
     return {**value, "method": f"model less mean reader, {value['method']}"}
@@ -183,11 +199,20 @@ def _estimate(
     level: float,
     floor: float = -1.0,
 ) -> Quantity:
-    """A quantity with Student's or the normal interval and test of zero."""
-    readers = design.figures.shape[1]
+    """A quantity with Student's or the normal interval and test of zero.
+
+    With fewer than 30 patients of a kind there are no more degrees of freedom than such patients less one,
+    and figures from 0 to 1 have their interval on the logit scale: the program that is followed elsewhere
+    (MRMCaov) takes the covariances as known, and its intervals of few cases miss.
+    """
+    readers, is_small = design.figures.shape[1], math.isfinite(design.most_freedom)
+    if is_small and to != "readers":
+        df = min(math.inf if df is None else df, design.most_freedom)
     flags = (
         [f"{readers} readers: fewer than 5 say little about others"] if readers < 5 and to != "cases" else []
     )
+    if is_small:
+        flags.append(f"fewer than {FEW} positive or negative patients")
     value = quantity(
         estimate,
         level=level,
@@ -201,21 +226,22 @@ def _estimate(
     value = {**value, "df": df if df is not None and math.isfinite(df) else None}
     if se <= 0:
         return with_test(value, hypothesis_test("t", statistic=None, p=None, reason=value["reason"]))
-    value |= {"ci": _clipped(_raw_interval(value, level), floor, 1.0), "level": level}
+    bounds = logit_bounds(estimate, se, z=_reach(value, level)) if is_small and floor == 0 else None
+    value |= {"ci": list(bounds) if bounds else _clipped(value, level, floor), "level": level}
     statistic, finite = estimate / se, value["df"]
     p = 2 * float(ndtr(-abs(statistic)) if finite is None else stdtr(finite, -abs(statistic)))
     name = "Obuchowski-Rockette, " + ("z" if finite is None else "t")
     return with_test(value, hypothesis_test(name, statistic=statistic, df=finite, p=p))
 
 
-def _raw_interval(value: Quantity, level: float) -> tuple[float, float]:
+def _reach(value: Quantity, level: float) -> float:
     upper = 0.5 + level / 2
-    factor = float(ndtri(upper) if value["df"] is None else stdtrit(value["df"], upper))
-    return value["estimate"] - factor * value["se"], value["estimate"] + factor * value["se"]
+    return float(ndtri(upper) if value["df"] is None else stdtrit(value["df"], upper))
 
 
-def _clipped(interval: tuple[float, float], low: float, high: float) -> list[float]:
-    return [max(low, interval[0]), min(high, interval[1])]
+def _clipped(value: Quantity, level: float, floor: float) -> list[float]:
+    half = _reach(value, level) * value["se"]
+    return [max(floor, value["estimate"] - half), min(1.0, value["estimate"] + half)]
 
 
 def _omnibus(mean_square: float, denominator: float, *, df1: int, df2: float | None, to: str) -> TestResult:
@@ -237,6 +263,7 @@ def _only(design: Design, row: int) -> Design:
         design.covariances[row : row + 1, :, row : row + 1, :],
         n=design.n,
         n_clusters=design.n_clusters,
+        fewest=design.fewest,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from medcli.metrics.intervals import FEW
 from medcli.metrics.reader_covariances import pair_wins
 from medcli.quantity import Quantity, hypothesis_test, quantity, with_test
 
@@ -43,7 +44,10 @@ def one_shot(
         wins, chance, floor = wins - pair_wins(targets, others), 0.0, -1.0
     estimate, (variance, biased) = float(wins.mean()), one_shot_variances(wins)
     method, size = "Gallas' one-shot variance, Student's t", ratings.shape[1]
+    fewest = min(wins.shape[1:])
+    flags = [f"fewer than {FEW} positive or negative patients: the interval is too narrow"]
     facts: dict[str, Any] = {"method": method, "n": size, "n_clusters": size}
+    facts["flags"] = flags if fewest < FEW else []
     if variance <= 1e-16:
         reason = "readers and cases do not vary, or too little for an estimate above 0"
         value = quantity(estimate, **facts, reason=reason)

@@ -10,6 +10,8 @@ from medcli.metrics.bootstrap import Resamples
 from medcli.metrics.reader_covariances import auc_covariances, share_covariances
 
 _BLOCK = 4_000_000
+KINDS = {"sensitivity": (1.0,), "specificity": (0.0,)}
+"""The truth of the images that a figure depends on, where it is not either."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,12 @@ class Sitting:
 
     def is_comparable(self) -> np.ndarray:
         """Whether a reader has positives and negatives of two patients each, bool [readers]."""
-        kinds = [[len(np.unique(self.clusters[row == kind])) for row in self.targets] for kind in (0, 1)]
-        return np.min(kinds, axis=0) > 1
+        return np.array([self.of([row]).fewest() > 1 for row in range(len(self.targets))], dtype=bool)
+
+    def fewest(self, kinds: tuple[float, ...] = (0.0, 1.0)) -> int:
+        """Patients of the rarest of these kinds of truth that a reader is judged on."""
+        owners = [self.clusters[row == kind] for row in self.targets for kind in kinds]
+        return min((len(np.unique(patients)) for patients in owners), default=0)
 
     def calls(self, positive_from: float) -> Sitting:
         """The same with ratings turned into calls: from this rating on they are a yes."""
@@ -53,7 +59,7 @@ class Sitting:
             self.clusters,
         )
 
-    def of(self, readers: np.ndarray) -> Sitting:
+    def of(self, readers: np.ndarray | list[int]) -> Sitting:
         """Some of the readers."""
         return Sitting(self.targets[readers], self.ratings[readers], self.scores, self.clusters)
 

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
-from medcli.metrics.bootstrap import Resamples, bootstrap_p, describe, percentile_interval, standard_error
+from medcli.metrics.bootstrap import STUDENT, Resamples, describe, standard_error
 from medcli.metrics.delong_tests import delong_test
 from medcli.metrics.discrimination import auc_quantity
-from medcli.metrics.intervals import proportion
+from medcli.metrics.intervals import expanded_p, proportion, resampled_reach
 from medcli.metrics.mcnemar import paired_proportions
 from medcli.metrics.noninferiority import judge
 from medcli.metrics.obuchowski_rockette import Design, mean_of_readers, model_against_readers
 from medcli.metrics.reader_figures import (
+    KINDS,
     Differences,
     Sitting,
     area_differences,
@@ -87,15 +89,17 @@ def compare_with_readers(
     anyone = sitting.read.any(axis=0)
     options: dict[str, Any] = {"n": int(anyone.sum()), "level": level}
     options["n_clusters"] = len(np.unique(sitting.clusters[anyone]))
+    judged = sitting.of(usable)
+    fewest = {figure: judged.fewest(KINDS.get(figure, (0.0, 1.0))) for figure in found}
     return {
         "readers": entries,
         "mean_reader": {
-            figure: _mean(differences, **options)
+            figure: _mean(differences, fewest=fewest[figure], **options)
             for figure, differences in found.items()
             if differences.drawn is None
         },
         "against_mean": {
-            figure: _difference(differences, margin=margin, **options)
+            figure: _difference(differences, margin=margin, fewest=fewest[figure], **options)
             for figure, differences in found.items()
         },
         "main": next(iter(found), None),
@@ -165,35 +169,45 @@ def reader_rates(
 
 
 def _matched(found: Differences, place: int, sitting: Sitting, *, figure: str, level: float) -> Quantity:
-    """The model at one reader's operating point less that reader, from the resamples."""
+    """The model at one reader's operating point less that reader, with the error of the resamples.
+
+    Few images move either in steps, at which percentiles would end: the interval is Student's.
+    """
     assert found.drawn is not None
     drawn = found.drawn[:, place]
-    told, interval = describe(drawn, kind="percentile"), percentile_interval(drawn, level=level)
-    read = sitting.read[place]
+    told, se, fewest = describe(drawn, kind=STUDENT), standard_error(drawn), sitting.of([place]).fewest()
+    read, difference = sitting.read[place], float(found.model[place] - found.readers[place])
+    half = None if se is None else resampled_reach(level, fewest) * se
     value = quantity(
-        float(found.model[place] - found.readers[place]),
-        ci=interval,
+        difference,
+        ci=None if half is None else (max(-1.0, difference - half), min(1.0, difference + half)),
         level=level,
-        se=standard_error(drawn),
+        se=se,
         method=f"{_AT[figure]}, model less reader, {told['method']}",
         n=int(read.sum()),
         n_clusters=len(np.unique(sitting.clusters[read])),
-        reason=None if interval else "resamples of patients do not vary",
+        reason=None if half is not None else "resamples of patients do not vary",
     )
-    test = hypothesis_test("bootstrap over patients, no difference", statistic=None, p=bootstrap_p(drawn))
+    p = None if not se else expanded_p(2 * float(ndtr(-abs(difference) / se)), fewest)
+    name = "bootstrap over patients, no difference"
+    test = hypothesis_test(name, statistic=None, p=p, reason=value["reason"])
     values = [float(found.model[place]), float(found.readers[place])]
     return {**with_test(value, test), "values": values, "resamples": len(drawn)}
 
 
-def _mean(found: Differences, *, n: int, n_clusters: int, level: float) -> Quantity:
+def _mean(found: Differences, *, fewest: int, n: int, n_clusters: int, level: float) -> Quantity:
     design = Design(
-        found.readers[None], found.readers_covariance[None, :, None, :], n=n, n_clusters=n_clusters
+        found.readers[None],
+        found.readers_covariance[None, :, None, :],
+        n=n,
+        n_clusters=n_clusters,
+        fewest=fewest,
     )
     return mean_of_readers(design, to=_wanted(len(found.readers)), level=level)
 
 
 def _difference(
-    found: Differences, *, margin: float | None, n: int, n_clusters: int, level: float
+    found: Differences, *, margin: float | None, fewest: int, n: int, n_clusters: int, level: float
 ) -> dict[str, Any]:
     """Model less mean reader for readers like these, the same for these readers alone, and the verdict.
 
@@ -205,8 +219,9 @@ def _difference(
         reason = "resamples of patients are undefined"
         none = undefined(reason, method="model less mean reader", n=n, n_clusters=n_clusters)
         return {**none, "these_readers": none, "judged": judge(none, margin=margin)}
+    sizes = {"fewest": fewest, "n": n, "n_clusters": n_clusters}
     value, fixed = (
-        model_against_readers(gaps, found.covariance, n=n, n_clusters=n_clusters, to=to, level=level)
+        model_against_readers(gaps, found.covariance, to=to, level=level, **sizes)
         for to in (_wanted(len(gaps)), "cases")
     )
     values = [float(found.model.mean()), float(found.readers.mean())]

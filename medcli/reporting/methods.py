@@ -178,7 +178,8 @@ METHODS = (
     ),
     Method(
         "Newcombe 1998 (pairs)",
-        "Shares on the same images were compared as pairs, with Newcombe's interval.",
+        "Shares on the same images were compared as pairs, with Newcombe's interval (where patients have "
+        "several images, at their effective numbers and with the correlation of patients).",
         "Newcombe RG. Statistics in Medicine 1998;17:2635-2650.",
     ),
     Method(
@@ -232,8 +233,8 @@ METHODS = (
         "Davison AC, Hinkley DV. Bootstrap Methods and their Application. Cambridge 1997, section 5.3.",
     ),
     Method(
-        "no difference between groups",
-        "Differences between groups were tested by the level at which their interval ends at zero.",
+        "no difference between",
+        "Differences added from two intervals were tested by the level at which theirs ends at zero.",
         "Zou GY, Donner A. Statistics in Medicine 2008;27:1693-1702.",
     ),
     Method(
@@ -255,11 +256,6 @@ METHODS = (
         "McNemar mid-p",
         "Their test is McNemar's with the mid-p value.",
         "Fagerland MW, Lydersen S, Laake P. BMC Medical Research Methodology 2013;13:91.",
-    ),
-    Method(
-        "paired difference of shares, normal",
-        "Shares on the same images were compared as pairs, with errors by patient.",
-        "Durkalski VL et al. Statistics in Medicine 2003;22:2417-2428.",
     ),
     Method(
         "McNemar, clustered",

@@ -23,6 +23,7 @@ from medcli.metrics.bootstrap import (
 )
 from medcli.metrics.discrimination import auc_quantity
 from medcli.metrics.fixed_rates import sensitivity_at_specificity
+from medcli.metrics.intervals import expanded_level, expanded_p
 from medcli.metrics.partial_auc import partial_area
 from medcli.metrics.resampling_kernels import average_precisions, partial_areas
 from medcli.metrics.roc import auc
@@ -77,6 +78,12 @@ def test_resamples_do_not_depend_on_blocks_or_threads():
     assert one[:, 0] == pytest.approx(one[:, 1], abs=1e-15)
     assert (one[:100] == bootstrap_aucs([order, order], Resamples(3000, 5, 100))).all()
     assert (one[:, 0] != bootstrap_aucs([order], Resamples(3000, 6, 2000))[:, 0]).any()
+
+
+@pytest.mark.parametrize("patients", [2, 7, 40, 10**6])
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_expanded_percentiles_and_their_p_are_one(patients, level):
+    assert expanded_p(1 - expanded_level(level, patients), patients) == pytest.approx(1 - level)
 
 
 def test_every_patient_is_drawn_as_often_as_another():

@@ -12,16 +12,20 @@ from hypothesis import strategies as st
 from medcli.errors import UsageError
 from medcli.metrics.black_box_shift import Called, black_box_shift
 from medcli.metrics.bootstrap import Resamples, bootstrap_aucs, ranking
+from medcli.metrics.classification import rates_at_threshold
 from medcli.metrics.delong_tests import delong_test
 from medcli.metrics.mcnemar import clustered_mcnemar, mcnemar_test, newcombe_paired, paired_proportions
+from medcli.metrics.model_differences import Setting, compare_label
 from medcli.metrics.noninferiority import judge
 from medcli.metrics.paired_differences import metric_difference, patient_sums, rank_metric, sum_metric
+from medcli.metrics.proportions import newcombe_difference
 from medcli.metrics.resampling_kernels import areas
 from medcli.metrics.shift import (
     chi_square,
     kolmogorov_smirnov,
     population_stability_index,
 )
+from medcli.metrics.tallies import LabelScores
 from medcli.quantity import quantity, undefined
 
 
@@ -50,7 +54,9 @@ def test_kinds_of_mcnemar():
 
 def test_paired_difference_of_newcombe():
     # Newcombe 1998, Statistics in Medicine 17:2635, table II, method 10.
-    assert newcombe_paired(*pairs(36, 12, 2, 0), level=0.95) == pytest.approx((0.0569, 0.3404), abs=5e-5)
+    assert newcombe_paired(*pairs(36, 12, 2, 0), np.arange(50), level=0.95) == pytest.approx(
+        (0.0569, 0.3404), abs=5e-5
+    )
     found = paired_proportions(*pairs(36, 12, 2, 0), np.arange(50), level=0.95)
     assert found["estimate"] == pytest.approx(0.2)
     assert found["discordant"] == [12, 2]
@@ -71,6 +77,8 @@ def test_repeated_patients_change_the_test():
     assert clustered_mcnemar(np.tile(first, 2), np.tile(second, 2), np.tile(np.arange(50), 2))[
         "p"
     ] == pytest.approx(alone["p"])
+    # 100 images that are 50 twice say as much as 50.
+    assert twice["ci"] == pytest.approx(once["ci"])
     none = paired_proportions(first[:0], second[:0], np.zeros(0), level=0.95)
     assert none["estimate"] is None
 
@@ -91,6 +99,46 @@ def test_psychiatrists_and_their_patients():
     assert (found["n"], found["n_clusters"], found["discordant"]) == (135, 29, [21, 50])
     assert found["test"]["statistic"] == pytest.approx(7.19, abs=5e-3)
     assert mcnemar_test(21, 50, kind="asymptotic")["statistic"] == pytest.approx(11.8451, abs=5e-5)
+
+
+def test_rates_of_other_patients_differ_by_newcombes_hybrid_interval():
+    generator = np.random.default_rng(4)
+    models, first = [], 0
+    for size in (80, 60):
+        truth, called = (generator.random((2, size)) < 0.4).astype(float)
+        patients = first + np.arange(size)
+        models.append(LabelScores(truth, called, called == 1, None, patients))
+        first += size
+    setting = Setting(is_paired=False, resamples=Resamples(140, 1, 10), level=0.95)
+    names = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
+    found = compare_label(models, setting, measures=names)["pairs"][0]["measures"]
+    rates = [rates_at_threshold(m.targets, m.called, m.clusters, level=0.95) for m in models]
+    for name in names:
+        shares, sizes = ([own[name][key] for own in rates] for key in ("estimate", "n"))
+        assert found[name]["values"] == shares
+        assert found[name]["ci"] == pytest.approx(newcombe_difference(*shares, *sizes, level=0.95)), name
+        is_outside = not found[name]["ci"][0] <= 0 <= found[name]["ci"][1]
+        assert (found[name]["test"]["p"] < 0.05) == is_outside
+
+
+def test_images_doubled_within_a_patient_add_nothing_to_differences():
+    targets, first, second, _ = sample(patients=200)
+    patients = np.arange(len(targets))
+    setting = Setting(is_paired=True, resamples=Resamples(len(targets), 1, 10), level=0.95)
+    once, twice = (
+        compare_label(
+            [
+                LabelScores(*(np.tile(values, k) for values in (targets, scores, scores >= 1)), None, owners)
+                for scores in (first, second)
+            ],
+            setting,
+            measures=("ppv", "npv", "balanced_accuracy", "sensitivity"),
+        )["pairs"][0]["measures"]
+        for k, owners in ((1, patients), (2, np.tile(patients, 2)))
+    )
+    for name, value in once.items():
+        assert twice[name]["estimate"] == pytest.approx(value["estimate"])
+        assert twice[name]["ci"] == pytest.approx(value["ci"]), name
 
 
 def sample(seed=0, patients=120):
@@ -181,6 +229,14 @@ def test_one_sided_p_values_agree_with_the_interval(estimate, se):
     assert (found["p"]["inferiority"] < 0.025) == ("inferior" in found["claims"])
     assert (found["p"]["noninferiority"] < 0.025) == ("non-inferior" in found["claims"])
     assert (found["p"]["equivalence"] < 0.025) == ("equivalent" in found["claims"])
+
+
+def test_p_values_follow_an_interval_that_is_not_symmetric():
+    lopsided = quantity(0.04, ci=(-0.01, 0.2), level=0.95, se=0.01, method="", n=9, n_clusters=9)
+    found = judge(lopsided, margin=0.05)
+    assert found["p"]["superiority"] > 0.025
+    assert found["p"]["noninferiority"] < 0.025
+    assert found["claims"] == ["non-inferior"]
 
 
 def test_no_interval_no_claim_and_no_margin_after_the_fact():

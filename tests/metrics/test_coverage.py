@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from scipy.special import ndtr, ndtri
 
 from medcli.metrics.discrimination import auc_quantity
 from medcli.metrics.intervals import proportion
+from medcli.quantity import quantity
 from tests.metrics.coverage import DESIGNS, coverage
 
 STUDIES = 250
@@ -50,12 +54,45 @@ def test_truth_is_inside(positives, area, clustered):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("MEDCLI_SLOW" not in os.environ, reason="takes an hour; MEDCLI_SLOW=1 runs it")
+@pytest.mark.skipif("MEDCLI_SLOW" not in os.environ, reason="takes hours; MEDCLI_SLOW=1 runs it")
 @pytest.mark.parametrize("clustered", [False, True], ids=["images", "patients"])
 @pytest.mark.parametrize("positives", [10, 30, 300])
 @pytest.mark.parametrize("design", DESIGNS)
 def test_every_default_interval_holds_the_truth(design, positives, clustered):
-    """In 92 of 100 studies at least, but for the error of a simulation of so many."""
+    """In 92 of 100 studies at least, but for the error of a simulation of so many; or it carries a flag."""
     for row in coverage(design, positives, clustered=clustered, studies=400):
         error = np.sqrt(0.92 * 0.08 / row["defined"])
-        assert row["coverage"] >= 0.92 - 2 * error, row
+        is_flagged = row["flagged"] == row["defined"]
+        assert is_flagged or row["coverage"] >= 0.92 - 3 * error, row
+
+
+def makers_of_intervals():
+    """Functions of the measures that give a quantity an interval, by file and name."""
+    folder = Path(__file__).resolve().parents[2] / "medcli" / "metrics"
+    for path in sorted(folder.glob("*.py")):
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.FunctionDef):
+                calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+                names = [call for call in calls if getattr(call.func, "id", None) == "quantity"]
+                if any(word.arg == "ci" for call in names for word in call.keywords):
+                    yield path.name, function.name
+
+
+def test_every_function_that_makes_an_interval_is_simulated():
+    """A measure with an interval belongs into a design, where its coverage is seen."""
+    seen = set()
+
+    def watch(frame, event, _):
+        if event == "call" and frame.f_code is quantity.__code__ and frame.f_locals["ci"] is not None:
+            caller = frame.f_back.f_code
+            seen.add((Path(caller.co_filename).name, caller.co_name))
+
+    for design in DESIGNS.values():
+        for size in (60, 160):
+            data = design.draw(np.random.default_rng(0), size, clustered=False)
+            sys.setprofile(watch)
+            try:
+                design.measure(data, 50, 0)
+            finally:
+                sys.setprofile(None)
+    assert set(makers_of_intervals()) - seen == set()

@@ -147,6 +147,33 @@ def test_macro_difference_of_one_label_is_the_paired_test():
     assert macro["ci"] == pytest.approx(pair["ci"])
 
 
+def test_macro_difference_of_few_patients_squares_and_adds():
+    generator = np.random.default_rng(0)
+    targets = np.arange(40) < 12
+    scores = generator.normal(size=(2, 40)) + targets
+    a, b = (roc_components(targets, row, np.arange(40), num_clusters=40) for row in scores)
+    pair = auc_difference(a, b, n=40, n_clusters=40, level=0.95)
+    macro = macro_difference([a], [b], n=40, n_clusters=40, level=0.95)
+    assert macro["se"] == pytest.approx(pair["se"])
+    assert macro["ci"] == pytest.approx(pair["ci"])
+    # Of several labels the correlations are estimated too: Student's t with 39 degrees of freedom.
+    several = macro_difference([a, a], [b, b], n=40, n_clusters=40, level=0.95)
+    assert np.ptp(several["ci"]) / np.ptp(pair["ci"]) == pytest.approx(2.0227 / 1.95996, rel=1e-4)
+
+
+def test_macro_difference_with_one_positive_patient_of_either_model_is_told_without_interval():
+    generator = np.random.default_rng(0)
+    scores = generator.normal(size=30)
+    many, one = (
+        roc_components(np.arange(30) < count, scores, np.arange(30), num_clusters=30) for count in (9, 1)
+    )
+    for pair in ((many, one), (one, many)):
+        found = macro_difference([pair[0]], [pair[1]], n=60, n_clusters=60, level=0.95)
+        assert found["estimate"] == pytest.approx(pair[0].auc - pair[1].auc)
+        assert found["ci"] is None
+        assert found["reason"] == "a variance needs two patients of each kind"
+
+
 @given(st.integers(0, 10**6))
 def test_few_patients_keep_the_difference_inside_its_interval(seed):
     generator = np.random.default_rng(seed)

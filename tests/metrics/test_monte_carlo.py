@@ -18,7 +18,7 @@ def draws(center, *, seed, count=2000):
 
 def difference(center, *, seed=0, count=2000):
     values = draws(center, seed=seed, count=count)
-    facts = {"name": "AUC", "n": 100, "n_clusters": 100, "level": 0.95}
+    facts = {"name": "AUC", "n": 100, "n_clusters": 100, "fewest": 10**6, "level": 0.95}
     return resampled_difference((center, 0.0), values, **facts)
 
 

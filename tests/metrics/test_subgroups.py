@@ -282,8 +282,8 @@ def test_influences_are_derivatives():
         clusters=clusters,
         num_clusters=400,
     )
-    assert set(found) == set(COMPARED)
-    moved = {name: [] for name in COMPARED}
+    assert set(found) >= set(COMPARED)
+    moved = {name: [] for name in found}
     for left_out in range(40):
         rows = np.delete(np.arange(400), left_out)
         without = compared(part.subset(rows), np.zeros(399, dtype=int), ["all"])["classes"][0]["groups"][0]
