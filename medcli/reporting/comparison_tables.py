@@ -119,5 +119,15 @@ def _remarks(document: dict[str, Any], *, width: int) -> list[str]:
     if document["margin"] is not None:
         measure = document["measure"].replace("_", " ").replace("auc", "AUC")
         lines.append(f"margin {document['margin']:g} on the {measure}; verdicts after Holm's correction")
+    lines += [_shifted(source, level=document["level"]) for source in document["shift"]]
     lines += document["flags"]
     return [line for text in lines for line in textwrap.wrap(printable(text), width)]
+
+
+def _shifted(source: dict[str, Any], *, level: float) -> str:
+    """Which inputs of a source are others than those of the first; nothing where none were compared."""
+    tests = {entry["name"]: entry.get("test") or entry["change"]["test"] for entry in source["inputs"]}
+    moved = [name for name, test in tests.items() if test["p"] is not None and test["p_holm"] < 1 - level]
+    if not tests:
+        return ""
+    return f"{source['name']}: inputs that differ: {', '.join(moved) or 'none'} (of {', '.join(tests)})"

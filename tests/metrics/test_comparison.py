@@ -367,3 +367,35 @@ def test_a_few_patients_of_many_images_are_no_shift():
         told.append(index["baseline"]["estimate"])
     assert claims <= 0.09 * 150
     assert np.mean(told) == pytest.approx(np.mean(psi), rel=0.25)
+
+
+def test_black_box_shift_is_the_inverse_of_the_confusion():
+    """Three classes worked with `numpy.linalg.inv`, as algorithm 1 of Lipton et al. states it."""
+    counts = np.array([[40, 6, 1], [8, 30, 4], [2, 4, 25]])  # called, true
+    calls, labels = np.repeat(np.indices((3, 3)).reshape(2, -1), counts.ravel(), axis=1)
+    target = np.repeat([0, 1, 2], [20, 25, 55])
+    weights = np.linalg.inv(counts / 120) @ (np.array([20, 25, 55]) / 100)
+    prevalences = weights * counts.sum(axis=0) / 120
+    found = black_box_shift(
+        Called(calls, np.arange(120), labels),
+        Called(target, 120 + np.arange(100), np.zeros(100, dtype=int)),
+        names=("a", "b", "c"),
+        resamples=Resamples(220, seed=1, count=100),
+        level=0.95,
+    )
+    assert [entry["weight"]["estimate"] for entry in found["classes"]] == pytest.approx(weights, rel=1e-12)
+    told = [entry["prevalence"]["estimate"] for entry in found["classes"]]
+    assert told == pytest.approx(prevalences, rel=1e-12)
+    assert sum(told) == pytest.approx(1)
+
+
+def test_population_stability_by_chance_is_a_chi_square():
+    generator, found = np.random.default_rng(6), []
+    for _ in range(400):
+        found.append(stability(generator.normal(size=1000), generator.normal(size=500)))
+    chance = found[0]["baseline"]["estimate"]
+    assert chance == pytest.approx(9 * (1 / 1000 + 1 / 500))
+    values = [one["estimate"] for one in found]
+    assert np.mean(values) == pytest.approx(chance, rel=0.08)
+    # Its 95th percentile is that of chi-square with 9 degrees of freedom, 16.92, over the harmonic size.
+    assert np.quantile(values, 0.95) == pytest.approx(16.92 * (1 / 1000 + 1 / 500), rel=0.12)

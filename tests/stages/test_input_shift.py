@@ -11,6 +11,7 @@ import pytest
 
 from medcli.config import CompareConfig, Pairing
 from medcli.metrics.multiplicity import holm
+from medcli.reporting.comparison_tables import comparison_table
 from medcli.reporting.methods import METHODS, method_words
 from medcli.stages import compare
 from medcli.store.manifest import Manifest, write_manifest
@@ -145,6 +146,8 @@ def test_columns_that_a_table_brings_are_compared_one_image_a_patient(tmp_path, 
     made = [entry["test"] for entry in inputs.values()]
     assert [test["p_holm"] for test in made] == holm([test["p"] for test in made])
     assert found["shift"][0]["tests"] == {"scores": 1, "inputs": 3}
+    said = " ".join(comparison_table(found).split())
+    assert "away against home: inputs that differ: dose, kind (of code, dose, flag, kind)" in said
     page = (tmp_path / "report/report.html").read_text()
     assert "over 3 tests" in page
     assert "240 values are too many for categories" in page
