@@ -19,7 +19,8 @@ class Topic(NamedTuple):
         name: What is asked.
         guidelines: Which of them ask it.
         section: Anchor of the report's section that answers it; empty when only the authors can.
-        needs: Name of the evaluation's part that must be there for the section to answer; empty for none.
+        needs: Name of the evaluation's part, or of the command in the history, that must be there for the
+            section to answer; empty for none.
     """
 
     name: str
@@ -38,24 +39,24 @@ TOPICS = (
     Topic("Where and when the images were taken; sites and equipment", ALL),
     Topic("Eligibility of patients; consecutive, random or convenience series", ALL),
     Topic("Inputs that were rejected, and why", ALL, "data"),
-    Topic("Preparation of the images", "CLAIM, STARD-AI", "history"),
-    Topic("De-identification", "CLAIM", "history"),
+    Topic("Preparation of the images", "CLAIM, STARD-AI", "history", "preprocess"),
+    Topic("De-identification", "CLAIM", "history", "ingest"),
     Topic("Definition and source of the reference standard; who read, with which training", ALL),
     Topic("Meaning of uncertain and missing labels", ALL, "data"),
     Topic("Agreement between readers", "CLAIM, STARD-AI", "readers", "readers"),
     Topic("Sample size: how it was chosen (medcli evaluate --plan helps)", ALL, "plan", "plan"),
     Topic("Sample size: precision that was reached", ALL, "discrimination"),
-    Topic("Assignment to training, validation and test, by patient", ALL, "data"),
-    Topic("Overlap between the parts", "CLAIM, STARD-AI", "data"),
-    Topic("Architecture, initialisation and training of the model", "CLAIM, TRIPOD+AI", "history"),
-    Topic("Choice of the final model", "CLAIM, TRIPOD+AI", "history"),
+    Topic("Assignment to training, validation and test, by patient", ALL, "data", "split"),
+    Topic("Overlap between the parts", "CLAIM, STARD-AI", "data", "split"),
+    Topic("Architecture, initialisation and training of the model", "CLAIM, TRIPOD+AI", "history", "train"),
+    Topic("Choice of the final model", "CLAIM, TRIPOD+AI", "history", "train"),
     Topic("Measures of performance and their intervals", ALL, "methods"),
     Topic("Origin of the thresholds", ALL, "thresholds"),
     Topic("Calibration", "TRIPOD+AI, STARD-AI", "probabilities"),
     Topic("Performance in subgroups, fairness", ALL, "subgroups", "subgroups"),
     Topic("Robustness: other label policies", "CLAIM, STARD-AI", "policies", "policies"),
     Topic("Explanations of single results, such as heatmaps", "CLAIM", "heatmaps", "heatmaps"),
-    Topic("Characteristics of the patients of each part", ALL, "data"),
+    Topic("Characteristics of the patients of each part", ALL, "data", "characteristics"),
     Topic("Cross table of calls and truth", "CLAIM, STARD-AI", "thresholds"),
     Topic("Estimates of accuracy with intervals", ALL, "discrimination"),
     Topic("Analysis of wrong results", "CLAIM, STARD-AI", "errors", "errors"),
@@ -78,7 +79,10 @@ NEEDED_KEYS = {"decisions": "decision_curves"}
 def answered_parts(document: dict[str, Any]) -> set[str]:
     """Optional parts that a document has something about."""
     needed = {topic.needs for topic in TOPICS if topic.needs}
-    return {name for name in needed if document.get(NEEDED_KEYS.get(name, name))}
+    known = {entry["command"] for entry in document.get("study", {}).get("history", ())}
+    if any(part["sex"] or part["age"] for part in document["cohort"]["parts"]):
+        known.add("characteristics")
+    return {name for name in needed if name in known or document.get(NEEDED_KEYS.get(name, name))}
 
 
 def checklist(parts: set[str]) -> list[dict[str, Any]]:
@@ -101,8 +105,10 @@ def checklist(parts: set[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def checklist_markdown(parts: set[str]) -> str:
-    """The checklist as a table in Markdown."""
+def checklist_markdown(parts: set[str], titles: dict[str, str]) -> str:
+    """The checklist as a table in Markdown; `titles` of the report's sections by name."""
     lines = ["# Checklist", "", "| asked for | by | answered in |", "|---|---|---|"]
-    lines += [f"| {row['topic']} | {row['guidelines']} | {row['answer']} |" for row in checklist(parts)]
+    for row in checklist(parts):
+        answer = f"report, “{titles[row['section']]}”" if row["section"] else row["answer"]
+        lines.append(f"| {row['topic']} | {row['guidelines']} | {answer} |")
     return "\n".join([*lines, ""])

@@ -400,9 +400,12 @@ def methods_paragraph(evaluation: dict[str, Any], sentences: list[str]) -> tuple
     """The opening sentences, then one for each method that results carry; and the sources."""
     sources: list[str] = []
     sentences = list(sentences)
-    for sentence, source in (*_calibration(evaluation), *_heatmaps(evaluation)):
-        sources.append(source)
-        sentences.append(f"{sentence} [{len(sources)}].")
+    for pieces in (_calibrated(evaluation), *_calibration(evaluation), *_heatmaps(evaluation)):
+        sentence = ""
+        for words_of, source in pieces:
+            sources.append(source)
+            sentence += f"{words_of} [{len(sources)}]"
+        sentences.append(f"{sentence}." if sentence else "")
     for method in used_methods(evaluation):
         if method.sentence:
             sources.append(method.source)
@@ -446,11 +449,21 @@ def _thresholds(evaluation: dict[str, Any]) -> str:
     return f"Thresholds were chosen on the validation part for the {rule} and applied unchanged."
 
 
-def _calibration(evaluation: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """How probabilities and sets were made on validation, each step with its source."""
-    for name in _calibrators(evaluation):
-        label, source = CALIBRATORS[name]
-        yield f"Scores were calibrated on the validation part by {label}", source
+Pieces = list[tuple[str, str]]
+"""A sentence: words, each followed by the mark of its source."""
+
+
+def _calibrated(evaluation: dict[str, Any]) -> Pieces:
+    """By what scores became probabilities, of any class."""
+    named = [CALIBRATORS[name] for name in _calibrators(evaluation)]
+    first = "Scores were calibrated on the validation part by "
+    return [
+        ((first if place == 0 else ", by ") + label, source) for place, (label, source) in enumerate(named)
+    ]
+
+
+def _calibration(evaluation: dict[str, Any]) -> Iterator[Pieces]:
+    """How probabilities were moved and sets made on validation."""
     shift = (evaluation.get("calibration") or {}).get("prevalence_shift")
     if shift:
         moved = [
@@ -459,34 +472,34 @@ def _calibration(evaluation: dict[str, Any]) -> Iterator[tuple[str, str]]:
             if entry["shift"]
         ]
         how = shift["method"].partition(" (")[0]
-        yield f"Probabilities were then moved to another prevalence ({', '.join(moved)}), {how}", _SAERENS
+        yield [(f"Probabilities were then moved to another prevalence ({', '.join(moved)}), {how}", _SAERENS)]
     if sets := evaluation.get("prediction_sets"):
         asked = f"{100 * sets['coverage']:g} %"
-        yield (
-            f"Prediction sets for a coverage of {asked} were made class by class, each patient counting once",
-            _LEE,
+        how = (
+            f"Prediction sets for a coverage of {asked} were made class by class, each patient counting once"
         )
+        yield [(how, _LEE)]
 
 
-def _heatmaps(evaluation: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """How maps were made and what they were held against, each with its source."""
+def _heatmaps(evaluation: dict[str, Any]) -> Iterator[Pieces]:
+    """How maps were made and what they were held against."""
     made = evaluation.get("heatmaps")
     if not made:
         return
     label, source = _MAPS[made["method"]]
-    yield f"Heatmaps of {words.count(made['n'], 'image')} were made by {label}", source
+    yield [(f"Heatmaps of {words.count(made['n'], 'image')} were made by {label}", source)]
     if made["classes"]:
-        yield (
+        how = (
             "They were held against outlines of the findings by their highest point (pointing game), the "
-            "share of the map inside, and overlap, beside what a map that knows nothing gets",
-            _LOCALISED,
+            "share of the map inside, and overlap, beside what a map that knows nothing gets"
         )
+        yield [(how, _LOCALISED)]
     if made["faithfulness"]:
-        yield (
+        how = (
             "Pixels were deleted and inserted in the order of the maps, and in that of the same maps turned "
-            "by 180 degrees",
-            "Petsiuk V, Das A, Saenko K. BMVC 2018:151.",
+            "by 180 degrees"
         )
+        yield [(how, "Petsiuk V, Das A, Saenko K. BMVC 2018:151.")]
 
 
 def _calibrators(evaluation: dict[str, Any]) -> list[str]:

@@ -17,6 +17,7 @@ from medcli.metrics.scored import Scored
 from medcli.metrics.summary import summarize
 from medcli.metrics.worst_errors import worst_errors
 from medcli.progress import SILENT, Progress
+from medcli.stages._cohort import cohort_section
 from medcli.stages._decisions import decision_section
 from medcli.stages._heatmaps import gallery_of, heatmap_section
 from medcli.stages._plan import plan_study
@@ -138,6 +139,7 @@ def _facts(
         "model": predictions.header.get("model"),
         "policy": predictions.header.get("policy"),
         "exclusive": scored.exclusive,
+        "cohort": cohort_section(manifest, predictions),
         "calibration": calibration and {name: calibration.get(name) for name in CALIBRATION},
         "thresholds": thresholds,
     }
@@ -150,23 +152,24 @@ def _render(section: dict[str, Any], manifest: Manifest, *, step: Any) -> dict[s
     numbers = json.dumps(section, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     files = render_report(section, study=_study(manifest), gallery=gallery_of(manifest))
     step(1, note="figures")
-    return {**files, "evaluation.json": numbers.encode(), "methods.md": _methods(section).encode()}
+    return {**files, "evaluation.json": numbers.encode(), "methods.md": _methods(section, manifest).encode()}
 
 
-def _methods(section: dict[str, Any]) -> str:
+def _methods(section: dict[str, Any], manifest: Manifest) -> str:
     """The paragraph for a paper, and what reporting guidelines ask for beside it."""
+    from medcli.reporting.chapters import CHAPTERS
     from medcli.reporting.checklists import answered_parts, checklist_markdown
     from medcli.reporting.methods import methods_markdown, methods_used
 
-    return f"{methods_markdown(*methods_used(section))}\n{checklist_markdown(answered_parts(section))}"
+    parts = answered_parts({**section, "study": _study(manifest)})
+    titles = {chapter.name: chapter.title for chapter in CHAPTERS}
+    return f"{methods_markdown(*methods_used(section))}\n{checklist_markdown(parts, titles)}"
 
 
 def _study(manifest: Manifest) -> dict[str, Any]:
     """What the report says about data and training: counts and digests, no file names."""
-    splits = manifest.splits or {}
     return {
         "num_records": len(manifest.records),
-        "parts": {part: len(ids) for part, ids in (splits.get("parts") or {}).items()},
         "rejected": sorted(Counter(item["code"] for item in manifest.rejected).items()),
         "num_rejected": len(manifest.rejected),
         "model": (manifest.model or {}).get("name"),

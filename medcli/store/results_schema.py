@@ -228,7 +228,11 @@ RESULTS_SCHEMAS = {
             "curves": {"type": "array", "items": _CURVES, "minItems": 1},
             "errors": {"type": "array", "items": {"type": "object", "required": ["class", "id", "score"]}},
         },
-        {"plan": {"type": "object", "required": [*_PLAN], "properties": _PLAN}, "heatmaps": _HEATMAPS},
+        {
+            "cohort": {"type": "object", "required": ["parts", "overlap"]},
+            "heatmaps": _HEATMAPS,
+            "plan": {"type": "object", "required": [*_PLAN], "properties": _PLAN},
+        },
     ),
     "comparison": _schema(
         "medcli comparison, version 1",

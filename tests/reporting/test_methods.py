@@ -45,7 +45,8 @@ def test_only_what_was_used_is_named(evaluation):
         assert (method.source in text) == (method in used)
     assert ("clusters" in text or "cluster" in text) == (evaluation["n_clusters"] < evaluation["n"])
     fitted = {entry["method"] for entry in evaluation["calibration"]["parameters"]} - {"none"}
-    named = {name for name, (label, _) in CALIBRATORS.items() if f"validation part by {label} [" in text}
+    sentence = text.partition("calibrated on the validation part")[2].partition(".")[0]
+    named = {name for name, (label, _) in CALIBRATORS.items() if f" by {label} [" in sentence}
     assert named == fitted
 
 

@@ -26,7 +26,8 @@ from tests.reporting.synthetic import HOSTILE, LABELS, identifier, multiclass, m
 
 FIGURES = ("roc", "precision_recall", "densities", "reliability", "confusion", "threshold_sweep")
 FILES = {
-    *("report.html", "evaluation.json", "methods.md", "tables/numbers.csv", "tables/worst_errors.csv"),
+    *("report.html", "evaluation.json", "methods.md"),
+    *("tables/cohort.csv", "tables/numbers.csv", "tables/worst_errors.csv"),
     *(f"{name}.{kind}" for name in FIGURES for kind in ("svg", "png")),
 }
 
