@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from medcli.cohorts.deidentify import keyed_hash
 from medcli.config import EvaluateConfig
-from medcli.errors import DataError, UsageError
-from medcli.formats.reader_table import Readings
+from medcli.errors import UsageError
 from medcli.metrics.agreement import agreement, kind_of_ratings
 from medcli.metrics.bootstrap import Resamples
 from medcli.metrics.consensus import leave_one_out_references, majority
@@ -23,31 +20,13 @@ from medcli.metrics.scored import Scored
 from medcli.stages._key import load_key
 from medcli.stages._reader_tables import load_readings
 from medcli.stages._scoring import scored_records
+from medcli.stages._seats import Seats, readings_of_records, seat
 from medcli.store.digests import derive_seed
 from medcli.store.predictions import Predictions
 
 ALL = "all"
 RECORDS = "records"
-_READINGS = "readings are 1 and 0, or ratings; names of classes only where classes exclude each other"
 FEW_READERS = 5
-
-
-@dataclass(frozen=True)
-class _Seats:
-    """Readings in the order of the images that are counted.
-
-    Attributes:
-        readers: Names.
-        values: float [readers, images, classes]; NaN is not read.
-        unmatched: Images of the tables that are not among those.
-        uncertain: Readings of -1 where the others are 1 and 0.
-    """
-
-    readers: list[str]
-    values: np.ndarray
-    unmatched: int
-    uncertain: int
-    categories: np.ndarray | None = None
 
 
 def check_options(config: EvaluateConfig) -> None:
@@ -80,13 +59,13 @@ def readers_section(
     records = scored_records(predictions)
     digests: list[str] = []
     if config.readers == (RECORDS,):
-        readings = _of_records(records, scored.classes)
+        readings = readings_of_records(records, scored.classes)
     else:
         readings, digests = load_readings(
             config.readers, key=config.key, patient=config.patient, labels=scored.classes
         )
     ids = [record["id"] for record in records]
-    seats = _seat(readings, ids, scored.classes, key=load_key(config.key_file))
+    seats = seat(readings, ids, scored.classes, key=load_key(config.key_file))
     panel = _panel(config.panel, seats.readers)
     seed = derive_seed(config.seed, "evaluate", "readers", predictions.part)
     classes = [
@@ -120,107 +99,6 @@ def readers_section(
     return section, [("readers", digest) for digest in digests]
 
 
-def _of_records(records: list[dict[str, Any]], classes: list[str]) -> Readings:
-    """What the records say that readers said, as ingest found it beside the images.
-
-    Raises:
-        DataError: If they say nothing of any class.
-    """
-    said = [
-        (name, record["id"], label, value)
-        for record in records
-        for name, labels in record.get("readers", {}).items()
-        for label, value in labels.items()
-        if label in classes
-    ]
-    if not said:
-        raise DataError("the records hold no reading of any class", hint="give --readers TABLE")
-    readers, ids, labels = (list(dict.fromkeys(item[k] for item in said)) for k in range(3))
-    places = [{name: place for place, name in enumerate(names)} for names in (readers, ids, labels)]
-    values = np.full((len(readers), len(ids), len(labels)), np.nan)
-    for *names, value in said:
-        values[tuple(place[name] for place, name in zip(places, names, strict=True))] = value
-    return Readings(readers, labels, ids, values, [], [""] * len(ids))
-
-
-def _seat(readings: Readings, ids: list[str], classes: list[str], *, key: bytes) -> _Seats:
-    """Readings by image and class. Keys are those of the table of scores, of the records, or their paths."""
-    place = {identity: row for row, identity in enumerate(ids)}
-    found, rows = [], []
-    for row, name in enumerate(readings.ids):
-        forms = (name, keyed_hash(name, key=key, kind="row"), keyed_hash(name, key=key, kind="path"))
-        spot = next((place[form] for form in forms if form in place), None)
-        if spot is not None:
-            found.append(spot)
-            rows.append(row)
-    if not found:
-        raise DataError(
-            f"none of the {len(readings.ids)} images that were read is among the {len(ids)} judged",
-            where="tables of readers",
-            hint="both tables need the same keys; --key names the column",
-        )
-    if len(set(found)) < len(found):
-        raise DataError("an image stands under two keys", where="tables of readers")
-    values = np.full((len(readings.readers), len(ids), len(classes)), np.nan)
-    categories = None
-    if readings.categories:
-        said = readings.values[:, rows, 0]
-        categories = np.full((len(readings.readers), len(ids)), np.nan)
-        categories[:, found] = _as_classes(said, readings.categories, classes)
-        values = np.where(
-            np.isnan(categories)[:, :, None], np.nan, categories[:, :, None] == np.arange(len(classes))
-        )
-    else:
-        for column, label in enumerate(readings.labels):
-            values[:, found, _class_of(label, classes)] = readings.values[:, rows, column]
-    uncertain = _forget_uncertain(values)
-    return _Seats(readings.readers, values, len(readings.ids) - len(found), uncertain, categories)
-
-
-def _class_of(label: str, classes: list[str]) -> int:
-    if label in classes:
-        return classes.index(label)
-    if not label and len(classes) == 1:
-        return 0
-    if not label:
-        raise UsageError(
-            f"the readings name no label, and there are {len(classes)} classes",
-            hint="call columns like the classes, or add a column called label",
-        )
-    raise UsageError(f"the label {label!r} of the readings is no class of the predictions")
-
-
-def _as_classes(said: np.ndarray, categories: list[str], classes: list[str]) -> np.ndarray:
-    """Positions in `categories` as positions in `classes`."""
-    if len(classes) == 1:
-        raise DataError(
-            f"a reading is {categories[-1]!r}, which is no number", where="tables of readers", hint=_READINGS
-        )
-    if unknown := [name for name in categories if name not in classes]:
-        raise DataError(
-            f"readers say {unknown[0]!r}, which is none of the classes",
-            where="tables of readers",
-            hint=f"classes are {', '.join(classes[:8])}",
-        )
-    positions = np.array([classes.index(name) for name in categories], dtype=float)
-    known = ~np.isnan(said)
-    result = np.full(said.shape, np.nan)
-    result[known] = positions[said[known].astype(int)]
-    return result
-
-
-def _forget_uncertain(values: np.ndarray) -> int:
-    """Take -1 for not read in labels whose readings are otherwise 1 and 0, in place; how many there were."""
-    count = 0
-    for column in range(values.shape[2]):
-        one = values[:, :, column]
-        known = one[~np.isnan(one)]
-        if np.isin(known, (-1.0, 0.0, 1.0)).all():
-            count += int(np.sum(one == -1))
-            one[one == -1] = np.nan
-    return count
-
-
 def _panel(named: Sequence[str], readers: list[str]) -> list[int]:
     """Which readers made the truth."""
     if list(named) == [ALL]:
@@ -235,7 +113,7 @@ def _panel(named: Sequence[str], readers: list[str]) -> list[int]:
 
 def _one_class(
     scored: Scored,
-    seats: _Seats,
+    seats: Seats,
     column: int,
     *,
     panel: list[int],
@@ -334,7 +212,7 @@ def _hold(classes: list[dict[str, Any]], *, margin: float | None, level: float) 
     return lines
 
 
-def _flags(seats: _Seats, scored: Scored, *, panel: list[int]) -> list[str]:
+def _flags(seats: Seats, scored: Scored, *, panel: list[int]) -> list[str]:
     flags = []
     if len(seats.readers) < FEW_READERS:
         flags.append(f"{len(seats.readers)} readers: fewer than {FEW_READERS} say little about others")

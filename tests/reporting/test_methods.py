@@ -7,14 +7,9 @@ import pytest
 from medcli.config import CalibrateConfig, EvaluateConfig
 from medcli.reporting.chapters import CHAPTERS
 from medcli.reporting.checklists import TOPICS, WRITE, answered_parts, checklist
-from medcli.reporting.methods import (
-    CALIBRATORS,
-    METHODS,
-    method_words,
-    methods_markdown,
-    methods_used,
-    used_methods,
-)
+from medcli.reporting.methods import method_words, methods_markdown, methods_used, used_methods
+from medcli.reporting.sources import METHODS
+from medcli.reporting.sources.making import CALIBRATORS
 from medcli.stages import calibrate, evaluate
 from medcli.store.manifest import write_manifest
 from tests.reporting.synthetic import multiclass, multilabel, study

@@ -14,7 +14,8 @@ from medcli.metrics.settings import Settings
 from medcli.metrics.subgroups import compare_groups
 from medcli.reporting.chapters.subgroups import CHAPTER
 from medcli.reporting.csv_tables import as_csv
-from medcli.reporting.methods import METHODS, method_words
+from medcli.reporting.methods import method_words
+from medcli.reporting.sources import METHODS
 from medcli.reporting.templating import environment
 from medcli.reporting.words import field_words, group_words
 from medcli.stages._subgroups import group_flags

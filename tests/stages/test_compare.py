@@ -14,7 +14,8 @@ from medcli.errors import DataError, UsageError
 from medcli.metrics.delong_tests import delong_test
 from medcli.metrics.mcnemar import mcnemar_test
 from medcli.metrics.multiplicity import holm
-from medcli.reporting.methods import METHODS, method_words
+from medcli.reporting.methods import method_words
+from medcli.reporting.sources import METHODS
 from medcli.stages import calibrate, compare
 from medcli.store.manifest import Manifest, write_manifest
 from medcli.store.predictions import write_predictions

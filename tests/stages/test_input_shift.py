@@ -12,7 +12,8 @@ import pytest
 from medcli.config import CompareConfig, Pairing
 from medcli.metrics.multiplicity import holm
 from medcli.reporting.comparison_tables import comparison_table
-from medcli.reporting.methods import METHODS, method_words
+from medcli.reporting.methods import method_words
+from medcli.reporting.sources import METHODS
 from medcli.stages import compare
 from medcli.store.manifest import Manifest, write_manifest
 from medcli.store.predictions import write_predictions

@@ -10,7 +10,8 @@ import pytest
 
 from medcli.config import EvaluateConfig, Part
 from medcli.errors import DataError, InputError, UsageError
-from medcli.reporting.methods import METHODS, method_words
+from medcli.reporting.methods import method_words
+from medcli.reporting.sources import METHODS
 from medcli.stages import evaluate
 from medcli.stages._predictions import load_source, open_predictions
 from medcli.stages._readers import readers_section

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from medcli.reporting.chapter import Chapter, Rows, Section
-from medcli.reporting.methods import CALIBRATORS
+from medcli.reporting.sources.making import CALIBRATORS
 from medcli.reporting.words import number, printable
 
 NAMES = {"none": "as given", **{name: label for name, (label, _) in CALIBRATORS.items()}}

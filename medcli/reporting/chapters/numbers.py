@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from medcli.reporting.chapter import Chapter, Rows, Section
@@ -31,3 +32,5 @@ def _way(method: str) -> str:
 
 
 CHAPTER = Chapter("numbers", "Every number, with its method", "classes", words=_words)
+OF_LABELS = replace(CHAPTER, key="labels")
+"""The same of documents that have labels, not classes: comparisons, studies of readers."""

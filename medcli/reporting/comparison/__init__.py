@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from medcli.reporting import words
-from medcli.reporting.chapter import Chapter, Section
+from medcli.reporting.chapter import Section
 from medcli.reporting.chapters import numbers
 from medcli.reporting.comparison import differences, groups, methods, shift, verdicts
 from medcli.reporting.methods import methods_markdown
@@ -17,7 +17,7 @@ CHAPTERS = (
     groups.CHAPTER,
     shift.CHAPTER,
     methods.CHAPTER,
-    Chapter("numbers", numbers.CHAPTER.title, "labels", words=numbers.CHAPTER.words),
+    numbers.OF_LABELS,
 )
 
 

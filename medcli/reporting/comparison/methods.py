@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from medcli.reporting.chapter import Chapter, Section
+from medcli.reporting.chapters.methods import methods_of
 from medcli.reporting.measures import in_sentence
 from medcli.reporting.methods import methods_paragraph
 
@@ -36,9 +36,4 @@ def _opening(document: dict[str, Any]) -> list[str]:
     return sentences
 
 
-def _words(section: Section) -> dict[str, Any]:
-    paragraph, sources = told(section)
-    return {"paragraph": paragraph, "sources": sources, "topics": []}
-
-
-CHAPTER = Chapter("methods", "Methods", "labels", words=_words)
+CHAPTER = methods_of(told)

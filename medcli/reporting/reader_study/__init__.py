@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from medcli.reporting import words
-from medcli.reporting.chapter import Chapter, Section
+from medcli.reporting.chapter import Section
 from medcli.reporting.chapters import numbers
 from medcli.reporting.methods import methods_markdown
 from medcli.reporting.reader_study import adjudication, agreement, methods, reached, summary
@@ -15,7 +15,7 @@ CHAPTERS = (
     agreement.CHAPTER,
     adjudication.CHAPTER,
     methods.CHAPTER,
-    Chapter("numbers", numbers.CHAPTER.title, "labels", words=numbers.CHAPTER.words),
+    numbers.OF_LABELS,
 )
 
 
