@@ -34,7 +34,7 @@ def ingest(
     ] = None,
     labels: Annotated[Path | None, typer.Option(metavar="TABLE", help="CSV or TSV, a row an image")] = None,
     delimiter: Annotated[
-        str | None, typer.Option(metavar="CHAR", help="Between the table's cells [by its name: , or tab]")
+        str | None, typer.Option(metavar="CHAR", help="Between the table's cells [, ; or tab, as its header]")
     ] = IngestConfig.delimiter,
     task: Annotated[Task | None, typer.Option(help="What the labels are [from their columns]")] = None,
     key: Annotated[

@@ -8,6 +8,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from medcli.errors import DataError, InputError, at
@@ -18,6 +19,7 @@ MAX_SHARED = 1 << 14
 """Distinct cells, of the first there are, that are kept once however often they come back."""
 
 _TAB_SUFFIXES = (".tsv", ".tab", ".tsv.gz", ".tab.gz")
+_ZIP = b"PK\x03\x04"
 _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
@@ -39,7 +41,9 @@ class Table:
 def read_table(path: Path, *, delimiter: str | None = None) -> Table:
     """The whole table.
 
-    UTF-8, or UTF-16 with a byte order mark; commas, or tabs when the name ends in .tsv or .tab.
+    UTF-8, or UTF-16 with a byte order mark; commas, or tabs when the name ends in .tsv or .tab. A header
+    without any comma in which there are semicolons, or tabs, is read by them, as spreadsheets write it where
+    the comma stands in numbers.
 
     Raises:
         InputError: If it does not exist or cannot be read.
@@ -54,7 +58,14 @@ def read_table(path: Path, *, delimiter: str | None = None) -> Table:
         if content[:2] == b"\x1f\x8b":
             content = inflate(content, wbits=GZIP, limit=MAX_TABLE_BYTES)
         is_tabs = path.name.lower().endswith(_TAB_SUFFIXES)
-        columns, rows = _parse(_lines(content), delimiter or ("\t" if is_tabs else ","))
+        if content.startswith(_ZIP):
+            raise DataError(
+                "it is a zip archive, as workbooks are, and no text", hint="save the sheet as CSV in UTF-8"
+            )
+        lines = _lines(content)
+        if delimiter is None:
+            delimiter, lines = ("\t", lines) if is_tabs else _delimiter_of(lines)
+        columns, rows = _parse(lines, delimiter)
         return Table(columns, rows, digest)
 
 
@@ -101,6 +112,18 @@ def _lines(content: bytes) -> Iterator[str]:
         ) from error
 
 
+def _delimiter_of(lines: Iterator[str]) -> tuple[str, Iterator[str]]:
+    """What stands between the cells of a header, and all lines again."""
+    seen = []
+    for line in lines:
+        seen.append(line)
+        if line.strip():
+            break
+    header = seen[-1] if seen else ""
+    found = next((sign for sign in (",", ";", "\t") if sign in header), ",")
+    return found, chain(seen, lines)
+
+
 def _first_undecodable(content: bytes, encoding: str) -> int:
     try:
         content.decode(encoding)
@@ -127,9 +150,4 @@ def _parse(text: Iterator[str], delimiter: str) -> tuple[list[str], list[list[st
     columns = lines[0]
     while columns and not columns[-1]:
         columns.pop()
-    if len(columns) == 1 and delimiter == "," and (";" in columns[0] or "\t" in columns[0]):
-        raise DataError(
-            "the header has no commas",
-            hint="save it with commas, or with tabs and a name in .tsv; ingest takes --delimiter ';'",
-        )
     return columns, lines[1:]

@@ -37,13 +37,28 @@ def test_spellings(tmp_path: Path, name: str, content: bytes) -> None:
     assert (table.columns, table.rows) == (COLUMNS, ROWS)
 
 
-def test_semicolons_only_when_declared(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sign", [";", "\t"])
+@pytest.mark.parametrize("start", ["", "\ufeff", "\r\n\r\n"])
+def test_a_header_without_commas_says_what_stands_between_cells(sign: str, start: str, tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
-    path.write_text("path;label\na;b,c\n")
-    with pytest.raises(DataError, match="no commas") as caught:
+    path.write_bytes(f'{start}path{sign}"label"\r\na{sign}b,c\r\n'.encode())
+    assert read_table(path).columns == ["path", "label"]
+    assert read_table(path).rows == [["a", "b,c"]]
+    assert read_table(path, delimiter=sign) == read_table(path)
+
+
+def test_a_comma_in_the_header_decides_unless_declared(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("path,one;label\na,b;c\n")
+    assert read_table(path).columns == ["path", "one;label"]
+    assert read_table(path, delimiter=";").columns == ["path,one", "label"]
+
+
+def test_a_workbook_is_no_table_of_text(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"PK\x03\x04\x14\0")
+    with pytest.raises(DataError, match="zip archive, as workbooks are"):
         read_table(path)
-    assert "--delimiter" in caught.value.hint
-    assert read_table(path, delimiter=";").rows == [["a", "b,c"]]
 
 
 @pytest.mark.parametrize(
