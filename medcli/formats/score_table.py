@@ -11,6 +11,7 @@ With a table of truth of its own, both are joined by the key, and columns called
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -23,7 +24,9 @@ TARGET, SCORE = "target", "score"
 _BLANKS = frozenset({"", "nan", "na", "n/a", "none", "null"})
 _STATES = {"1": 1, "1.0": 1, "0": 0, "0.0": 0, "-1": -1, "-1.0": -1, "true": 1, "false": 0}
 _SHOWN = 6
+_LONGEST = 24
 _HOW_TO_NAME = "call them target and score (one label), target:NAME and score:NAME (several), or give --truth"
+_OWN_KEY = "name the key with --key COLUMN, or add a column that numbers the rows"
 _LEAVE_OUT = "leave out images without a score, in the table of truth too"
 # Files of predictions hold float32; beyond it squares and ranges overflow.
 _LARGEST = float(np.finfo(np.float32).max)
@@ -76,9 +79,8 @@ def read_scores(table: Table, *, key: str, truth: Table | None = None) -> ScoreT
 
 def _keys(columns: dict[str, list[str]], key: str) -> list[str]:
     if key not in columns:
-        raise UsageError(
-            f"there is no column {key!r}; there are {_some(columns)}", hint="name the key with --key COLUMN"
-        )
+        hint = "--key '' takes the column without a name" if "" in columns else _OWN_KEY
+        raise UsageError(f"there is no column {key!r}; there are {_some(columns)}", hint=hint)
     first: dict[str, int] = {}
     for row, value in enumerate(columns[key], 1):
         if not value:
@@ -86,7 +88,8 @@ def _keys(columns: dict[str, list[str]], key: str) -> list[str]:
         if value in first:
             raise DataError(
                 f"rows {first[value]} and {row} have the same key in column {key!r}",
-                hint="each image has one row; name another column with --key",
+                hint="an image has one row, with columns target:NAME and score:NAME if it has several labels; "
+                "or name another column with --key",
             )
         first[value] = row
     return columns[key]
@@ -194,7 +197,7 @@ def _class_labels(cells: list[str], classes: list[str]) -> list[dict[str, int]]:
     known = set(classes)
     for row, cell in enumerate(cells, 1):
         if not _is_blank(cell) and cell not in known:
-            raise DataError(f"row {row}: the target is none of the classes {_some(classes)}")
+            raise DataError(f"row {row}: the target {_cell(cell)} is none of the classes {_some(classes)}")
     return [{} if _is_blank(cell) else {cell: 1} for cell in cells]
 
 
@@ -207,7 +210,7 @@ def _state_labels(columns: dict[str, list[str]], num_rows: int) -> list[dict[str
                 labels[row][name] = state
             elif not _is_blank(cell):
                 raise DataError(
-                    f"row {row + 1}: the label of {name!r} is not 1, 0, -1 or blank",
+                    f"row {row + 1}: the label of {name!r} is {_cell(cell)}, not 1, 0, -1 or blank",
                     hint="1 means yes, 0 no, -1 uncertain, blank not mentioned",
                 )
     return labels
@@ -220,7 +223,10 @@ def _numbers(cells: list[str], *, name: str) -> np.ndarray:
         row = next(i for i, cell in enumerate(cells, 1) if not _is_number(cell))
         if _is_blank(cells[row - 1]):
             raise DataError(f"row {row} has no score in column {name!r}", hint=_LEAVE_OUT) from None
-        raise DataError(f"row {row}: the score in column {name!r} is not a number") from None
+        raise DataError(
+            f"row {row}: the score in column {name!r} is {_cell(cells[row - 1])}, not a number",
+            hint=_number_hint(cells[row - 1]),
+        ) from None
     bad = np.flatnonzero(~(np.abs(values) <= _LARGEST))
     if len(bad):
         raise DataError(
@@ -229,6 +235,19 @@ def _numbers(cells: list[str], *, name: str) -> np.ndarray:
             hint=_LEAVE_OUT,
         )
     return values
+
+
+def _number_hint(cell: str) -> str:
+    if re.fullmatch(r"[-+]?\d*,\d+(e[-+]?\d+)?", cell.lower()):
+        return "write decimal points, not commas"
+    if cell.endswith("%"):
+        return "write shares of 1, not percentages"
+    return "scores are plain numbers, such as 0.35"
+
+
+def _cell(text: str) -> str:
+    """A cell as a message shows it, never longer than a word or two."""
+    return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
 
 
 def _is_number(cell: str) -> bool:
@@ -243,5 +262,5 @@ def _is_blank(cell: str) -> bool:
 
 
 def _some(names: Iterable[str]) -> str:
-    found = list(names)
+    found = [name or "one without a name" for name in names]
     return ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")

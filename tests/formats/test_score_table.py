@@ -11,7 +11,8 @@ from medcli.formats.tables import Table
 
 
 def table(text: str) -> Table:
-    lines = [line.split(",") for line in text.strip().split("\n")]
+    sign = "," if "," in text.split("\n")[0] else ";"
+    lines = [line.split(sign) for line in text.strip().split("\n")]
     return Table(lines[0], lines[1:], "0" * 64)
 
 
@@ -59,15 +60,15 @@ def test_the_order_of_rows_follows_the_scores_only(permutation):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id,target,score\na,1,high", "row 1: the score in column 'score' is not a number"),
+        ("id,target,score\na,1,high", "row 1: the score in column 'score' is 'high', not a number"),
         ("id,target,score\na,1,nan", "must be finite"),
         ("id,target,score\na,1,-inf", "row 1: the score in column 'score' is -inf, it must be finite"),
         ("id,target,score\na,1,.1\nb,0,1e308", "row 2: .* is 1e.308, it must be finite in float32"),
         ("id,target,score\na,1,", "row 1 has no score in column 'score'"),
         ("id,target,score\na,1,.5\nb,0,.5\na,0,.4", "rows 1 and 3 have the same key"),
         ("id,target,score\n,1,.5", "row 1 has no key"),
-        ("id,target,score\na,maybe,.5", "row 1: the label of 'positive' is not 1, 0, -1 or blank"),
-        ("id,target,score:A,score:B\na,C,.5,.5", "row 1: the target is none of the classes A, B"),
+        ("id,target,score\na,maybe,.5", "row 1: the label of 'positive' is 'maybe', not 1, 0, -1 or blank"),
+        ("id,target,score:A,score:B\na,C,.5,.5", "row 1: the target 'C' is none of the classes A, B"),
         ("id,target,score", "a header and no rows"),
         ("id,target,score\na,1", "row 1 has 2 cells under 3 columns"),
     ],
@@ -75,6 +76,30 @@ def test_the_order_of_rows_follows_the_scores_only(permutation):
 def test_bad_rows_are_named(text, message):
     with pytest.raises(DataError, match=message):
         read_scores(table(text), key="id")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("id;target;score\na;1;0,35", "write decimal points"),
+        ("id,target,score\na,1,-,5", "a cell for every column"),
+        ("id,target,score\na,1,35%", "shares of 1"),
+        ("id,target,score\na,1,high", "such as 0.35"),
+        (",target,score\n0,1,.5", "--key '' takes the column without a name"),
+        ("target,score\n1,.5", "add a column that numbers the rows"),
+        ("id,target,score\na,1,.5\na,0,.5", "columns target:NAME and score:NAME if it has several labels"),
+    ],
+)
+def test_messages_say_how_to_mend_it(text, hint):
+    with pytest.raises((DataError, UsageError)) as caught:
+        read_scores(table(text), key="id")
+    assert hint in caught.value.hint
+
+
+def test_a_huge_cell_does_not_flood_the_message():
+    with pytest.raises(DataError) as caught:
+        read_scores(table("id,target,score\na,1," + "x" * 10_000), key="id")
+    assert len(str(caught.value)) < 100
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ HEADER = ("id", "target", "score")
 @pytest.mark.parametrize(
     ("rows", "status", "words"),
     [
-        ([("a", 1, 0.9), ("b", 0, "high")], 65, "row 2: the score in column 'score' is not a number"),
+        ([("a", 1, 0.9), ("b", 0, "high")], 65, "row 2: the score in column 'score' is 'high', not a number"),
         ([("a", 1, 0.9), ("a", 0, 0.1)], 65, "rows 1 and 2 have the same key in column 'id'"),
         ([("a", 1, 0.9), ("", 0, 0.1)], 65, "row 2 has no key in column 'id'"),
         ([("a", 1, 0.9), ("b", 0, "nan")], 65, "must be finite"),
