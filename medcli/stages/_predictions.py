@@ -11,7 +11,7 @@ from medcli.calibration.scores import check_sums, is_exclusive
 from medcli.cohorts.deidentify import is_blank, keyed_hash, parse_age, parse_sex
 from medcli.cohorts.policies import POLICIES, targets_from_labels
 from medcli.config import LabelPolicy, ScoreKind
-from medcli.errors import DataError, UsageError, at
+from medcli.errors import DataError, InputError, UsageError, at
 from medcli.formats.score_table import ScoreTable, read_scores
 from medcli.formats.tables import read_table
 from medcli.stages._key import load_key
@@ -55,7 +55,9 @@ def load_source(source: str, options: TableOptions, *, part: str) -> Manifest:
 
     Raises:
         UsageError: If options about tables are given for anything else.
+        InputError: If a table is a pipe.
     """
+    _refuse_pipes([*([Path(source)] if is_table(source) else []), *filter(None, [options.truth])])
     if not is_table(source):
         if options.truth is not None:
             raise UsageError("--truth goes with a table of scores", hint="a manifest has its own labels")
@@ -77,6 +79,16 @@ def load_source(source: str, options: TableOptions, *, part: str) -> Manifest:
         )
     task = {"type": table.task_type, "classes": table.classes}
     return Manifest(task=task, predictions={name: {**ref, "part": name} for name in found or [part]})
+
+
+def _refuse_pipes(tables: list[Path]) -> None:
+    for table in tables:
+        if table.exists() and not (table.is_file() or table.is_dir()):
+            raise InputError(
+                "it is a pipe or a device, and a table is read more than once",
+                where=str(table),
+                hint="save it as a file",
+            )
 
 
 def predictions_of(manifest: Manifest, part: str) -> Reference:

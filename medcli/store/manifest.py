@@ -133,7 +133,11 @@ def parse_manifest(data: bytes, *, where: str, base: Path) -> Manifest:
     try:
         document = json.loads(data, parse_constant=_refuse_constant)
     except ValueError as error:  # also an integer of more digits than Python converts
-        raise DataError(f"not a whole JSON document: {error}", where=where) from error
+        raise DataError(
+            f"not a whole JSON document: {error}",
+            where=where,
+            hint="a manifest is JSON; tables are files called .csv or .tsv, or these with .gz",
+        ) from error
     except RecursionError as error:
         raise DataError("nested too deeply for a manifest", where=where) from error
     try:

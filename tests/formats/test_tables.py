@@ -39,7 +39,9 @@ def test_spellings(tmp_path: Path, name: str, content: bytes) -> None:
 
 @pytest.mark.parametrize("sign", [";", "\t"])
 @pytest.mark.parametrize("start", ["", "\ufeff", "\r\n\r\n"])
-def test_a_header_without_commas_says_what_stands_between_cells(sign: str, start: str, tmp_path: Path) -> None:
+def test_a_header_without_commas_says_what_stands_between_cells(
+    sign: str, start: str, tmp_path: Path
+) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(f'{start}path{sign}"label"\r\na{sign}b,c\r\n'.encode())
     assert read_table(path).columns == ["path", "label"]

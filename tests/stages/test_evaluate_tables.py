@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
@@ -172,6 +173,23 @@ def test_unknown_measures_labels_and_shares_are_usage_errors(tmp_path):
         done, _ = evaluated(tmp_path, "t.csv", option, value)
         assert done.returncode == 2
         assert value in done.stderr
+
+
+def test_a_table_from_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    write(tmp_path / "t.csv", [HEADER, ("a", 1, 0.9)])
+    os.mkfifo(tmp_path / "pipe.csv")
+    for line in (("pipe.csv",), ("--truth", "pipe.csv", "t.csv"), ("--truth", "/dev/null", "t.csv")):
+        done = medcli("evaluate", *line, "report", cwd=tmp_path)
+        assert done.returncode == 66
+        assert "it is a pipe or a device, and a table is read more than once" in done.stderr
+
+
+def test_a_table_without_its_ending_is_told_what_tables_are_called(tmp_path):
+    write(tmp_path / "t.txt", [HEADER, ("a", 1, 0.9)])
+    for line, stdin in (("t.txt", b""), ("-", b"id,target,score\na,1,0.9\n")):
+        done = medcli("evaluate", line, "report", cwd=tmp_path, stdin=stdin)
+        assert done.returncode == 65
+        assert "tables are files called .csv or .tsv" in done.stderr.splitlines()[1]
 
 
 OVER_INPUTS = {
