@@ -27,6 +27,10 @@ _SHOWN = 6
 _LONGEST = 24
 _HOW_TO_NAME = "call them target and score (one label), target:NAME and score:NAME (several), or give --truth"
 _OWN_KEY = "name the key with --key COLUMN, or add a column that numbers the rows"
+_ONE_ROW = (
+    "an image has one row, with columns target:NAME and score:NAME if it has several labels; "
+    "or name another column with --key"
+)
 _LEAVE_OUT = "leave out images without a score, in the table of truth too"
 # Files of predictions hold float32; beyond it squares and ranges overflow.
 _LARGEST = float(np.finfo(np.float32).max)
@@ -88,8 +92,7 @@ def _keys(columns: dict[str, list[str]], key: str) -> list[str]:
         if value in first:
             raise DataError(
                 f"rows {first[value]} and {row} have the same key in column {key!r}",
-                hint="an image has one row, with columns target:NAME and score:NAME if it has several labels; "
-                "or name another column with --key",
+                hint=_ONE_ROW,
             )
         first[value] = row
     return columns[key]

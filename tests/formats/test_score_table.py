@@ -11,8 +11,8 @@ from medcli.formats.tables import Table
 
 
 def table(text: str) -> Table:
-    sign = "," if "," in text.split("\n")[0] else ";"
-    lines = [line.split(sign) for line in text.strip().split("\n")]
+    rows = text.strip().split("\n")
+    lines = [row.split("," if "," in rows[0] else ";") for row in rows]
     return Table(lines[0], lines[1:], "0" * 64)
 
 
