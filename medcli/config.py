@@ -230,6 +230,8 @@ class CalibrateConfig:
     truth: Path | None = place()
     key: str = "id"
     patient: str = "patient"
+    target: str = "target"
+    score: str = "score"
     scores: ScoreKind = ScoreKind.auto
     key_file: Path | None = place()
     method: CalibrationMethod = CalibrationMethod.auto
@@ -251,6 +253,8 @@ class EvaluateConfig:
     truth: Path | None = place()
     key: str = "id"
     patient: str = "patient"
+    target: str = "target"
+    score: str = "score"
     scores: ScoreKind = ScoreKind.auto
     key_file: Path | None = place()
     calibration: Path | None = place()
@@ -291,6 +295,8 @@ class CompareConfig:
     truth: Path | None = place()
     key: str = "id"
     patient: str = "patient"
+    target: str = "target"
+    score: str = "score"
     scores: ScoreKind = ScoreKind.auto
     key_file: Path | None = place()
     calibration: tuple[Path, ...] = place(())

@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from medcli.cli.command import invocation, planned_only
-from medcli.cli.options import KeyColumn, KeyFile, Output, PatientColumn, ScoreChoice, ScoreSource, Truth
+from medcli.cli.options import (
+    KeyColumn,
+    KeyFile,
+    Output,
+    PatientColumn,
+    ScoreChoice,
+    ScoreColumn,
+    ScoreSource,
+    TargetColumn,
+    Truth,
+)
 from medcli.cli.output import deliver
 from medcli.config import CalibrateConfig, CalibrationMethod, Part, SetScore
 
@@ -30,6 +40,8 @@ def calibrate(
     truth: Truth = None,
     key: KeyColumn = CalibrateConfig.key,
     patient: PatientColumn = CalibrateConfig.patient,
+    target: TargetColumn = CalibrateConfig.target,
+    score: ScoreColumn = CalibrateConfig.score,
     scores: ScoreChoice = CalibrateConfig.scores,
     key_file: KeyFile = None,
     method: Annotated[

@@ -16,7 +16,9 @@ from medcli.cli.options import (
     PatientColumn,
     ReportFolder,
     ScoreChoice,
+    ScoreColumn,
     Seed,
+    TargetColumn,
     Truth,
 )
 from medcli.cli.output import deliver_document
@@ -65,6 +67,8 @@ def compare(
     truth: Truth = None,
     key: KeyColumn = CompareConfig.key,
     patient: PatientColumn = CompareConfig.patient,
+    target: TargetColumn = CompareConfig.target,
+    score: ScoreColumn = CompareConfig.score,
     scores: ScoreChoice = CompareConfig.scores,
     key_file: KeyFile = None,
     calibration: Annotated[

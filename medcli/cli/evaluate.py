@@ -12,8 +12,10 @@ from medcli.cli.options import (
     PartChoice,
     PatientColumn,
     ScoreChoice,
+    ScoreColumn,
     ScoreSource,
     Seed,
+    TargetColumn,
     Truth,
 )
 from medcli.cli.output import deliver, deliver_document, exit_for_gates
@@ -43,6 +45,8 @@ def evaluate(
     truth: Truth = None,
     key: KeyColumn = EvaluateConfig.key,
     patient: PatientColumn = EvaluateConfig.patient,
+    target: TargetColumn = EvaluateConfig.target,
+    score: ScoreColumn = EvaluateConfig.score,
     scores: ScoreChoice = EvaluateConfig.scores,
     key_file: KeyFile = None,
     calibration: options.Calibration = None,

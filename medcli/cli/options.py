@@ -73,6 +73,12 @@ ScoreSource = Annotated[
 ]
 Truth = Annotated[Path | None, typer.Option("--truth", metavar="TABLE", help="Labels of a table of scores")]
 KeyColumn = Annotated[str, typer.Option("--key", metavar="COLUMN", help="Column that identifies an image")]
+TargetColumn = Annotated[
+    str, typer.Option("--target", metavar="COLUMN", help="Column of the truth; '*_true' for one a label")
+]
+ScoreColumn = Annotated[
+    str, typer.Option("--score", metavar="COLUMN", help="Column of the scores; 'prob_*' for one a label")
+]
 PatientColumn = Annotated[str, typer.Option("--patient", metavar="COLUMN", help="Column of the patient")]
 Margin = Annotated[
     float | None,

@@ -25,7 +25,10 @@ _BLANKS = frozenset({"", "nan", "na", "n/a", "none", "null"})
 _STATES = {"1": 1, "1.0": 1, "0": 0, "0.0": 0, "-1": -1, "-1.0": -1, "true": 1, "false": 0}
 _SHOWN = 6
 _LONGEST = 24
-_HOW_TO_NAME = "call them target and score (one label), target:NAME and score:NAME (several), or give --truth"
+_HOW_TO_NAME = (
+    "--target and --score name them, such as --target y_true --score y_prob, or '*_true' and '*_prob' for "
+    "several labels; --truth gives another table"
+)
 _OWN_KEY = "name the key with --key COLUMN, or add a column that numbers the rows"
 _ONE_ROW = (
     "an image has one row, with columns target:NAME and score:NAME if it has several labels; "
@@ -57,19 +60,28 @@ class ScoreTable:
     others: dict[str, list[str]] = field(default_factory=dict)
 
 
-def read_scores(table: Table, *, key: str, truth: Table | None = None) -> ScoreTable:
+def read_scores(
+    table: Table, *, key: str, truth: Table | None = None, target: str = TARGET, score: str = SCORE
+) -> ScoreTable:
     """The predictions in a table, joined with the truth by key.
+
+    Args:
+        table: Of the scores, and of the truth if it has no table of its own.
+        key: Column that identifies an image.
+        truth: Table of the truth.
+        target: Column of the truth, or a pattern such as `*_true` where there is one a label.
+        score: Column of the scores, or a pattern such as `prob_*`.
 
     Raises:
         UsageError: If the key or the columns of scores or truth are not there.
         DataError: If a key is missing or doubled, a score is no number, or a label is none.
     """
-    columns = columns_of(table)
+    columns = _called(columns_of(table), score, role=SCORE)
     ids = _keys(columns, key)
     if truth is None:
-        return _read_one(columns, ids, key=key)
+        return _read_one(_called(columns, target, role=TARGET), ids, key=key)
     with at("the table of truth"):
-        known = columns_of(truth)
+        known = _called(columns_of(truth), target, role=TARGET)
         keys = _keys(known, key)
     order = _match(ids, keys)
     known = {name: [cells[row] for row in order] for name, cells in known.items() if name != key}
@@ -79,6 +91,31 @@ def read_scores(table: Table, *, key: str, truth: Table | None = None) -> ScoreT
     labelled = {name.removeprefix(f"{TARGET}:") for name in known if name.startswith(f"{TARGET}:")}
     renamed = {f"{SCORE}:{name}" if name in labelled else name: cells for name, cells in columns.items()}
     return _read_one({**known, **renamed}, ids, key=key)
+
+
+def _called(columns: dict[str, list[str]], declared: str, *, role: str) -> dict[str, list[str]]:
+    """The columns with those that are declared as truth or scores called so: `role`, or `role:NAME` each."""
+    if declared == role:
+        return columns
+    before, star, after = declared.partition("*")
+    if star:
+        names = {
+            name: f"{role}:{name[len(before) : len(name) - len(after)]}"
+            for name in columns
+            if name.startswith(before) and name.endswith(after) and len(name) > len(before + after)
+        }
+    else:
+        names = {declared: role} if declared in columns else {}
+    if not names:
+        raise UsageError(
+            f"there is no column {declared!r}; there are {_some(columns)}", hint=f"--{role} names the column"
+        )
+    if clash := next((new for new in names.values() if new in columns), None):
+        raise UsageError(
+            f"there is a column {clash!r} beside what --{role} {declared!r} names",
+            hint=f"leave out --{role}, or call that column something else",
+        )
+    return {names.get(name, name): cells for name, cells in columns.items()}
 
 
 def _keys(columns: dict[str, list[str]], key: str) -> list[str]:

@@ -12,7 +12,7 @@ from medcli.cohorts.deidentify import is_blank, keyed_hash, parse_age, parse_sex
 from medcli.cohorts.policies import POLICIES, targets_from_labels
 from medcli.config import LabelPolicy, ScoreKind
 from medcli.errors import DataError, InputError, UsageError, at
-from medcli.formats.score_table import ScoreTable, read_scores
+from medcli.formats.score_table import SCORE, TARGET, ScoreTable, read_scores
 from medcli.formats.tables import read_table
 from medcli.stages._key import load_key
 from medcli.store.digests import sha256_file
@@ -34,6 +34,10 @@ class TableOptions(Protocol):
     def key(self) -> str: ...
     @property
     def patient(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def score(self) -> str: ...
     @property
     def scores(self) -> ScoreKind: ...
     @property
@@ -66,6 +70,7 @@ def load_source(source: str, options: TableOptions, *, part: str) -> Manifest:
     facts: dict[str, Any] = {
         "table": {"key": options.key, "patient": options.patient, "scores": str(options.scores)}
     }
+    facts["table"] |= {name: column for name in (TARGET, SCORE) if (column := getattr(options, name)) != name}
     if options.truth is not None:
         facts["table"]["truth"] = reference(options.truth, sha256_file(options.truth))
     if options.key_file is not None:
@@ -156,7 +161,8 @@ def _read_table(ref: Reference) -> ScoreTable:
     table = read_table(Path(where))
     truth = read_table(Path(display(verify(facts["truth"])))) if "truth" in facts else None
     with at(where):
-        return read_scores(table, key=facts["key"], truth=truth)
+        names = {name: facts[name] for name in (TARGET, SCORE) if name in facts}
+        return read_scores(table, key=facts["key"], truth=truth, **names)
 
 
 def _from_table(ref: Reference) -> Predictions:

@@ -144,3 +144,55 @@ def test_rows_without_a_partner_are_refused():
 def test_scores_keep_their_digits():
     found = read_scores(table("id,target,score\na,1,0.12345678901234567\nb,0,1e-300"), key="id")
     assert np.array_equal(found.scores[:, 0], [0.12345678901234567, 1e-300])
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "same"),
+    [
+        (
+            "id,y_true,y_prob\na,1,.9\nb,0,.2",
+            {"target": "y_true", "score": "y_prob"},
+            "id,target,score\na,1,.9\nb,0,.2",
+        ),
+        (
+            "id,A_true,B_true,A_p,B_p\na,1,0,.9,.8\nb,0,1,.2,.3",
+            {"target": "*_true", "score": "*_p"},
+            "id,target:A,target:B,score:A,score:B\na,1,0,.9,.8\nb,0,1,.2,.3",
+        ),
+        (
+            "id,label,prob_0,prob_1\na,1,.1,.9\nb,0,.8,.2",
+            {"target": "label", "score": "prob_*"},
+            "id,target,score:0,score:1\na,1,.1,.9\nb,0,.8,.2",
+        ),
+        (
+            "id,dx,mel,nv\na,nv,.1,.9\nb,mel,.8,.2",
+            {"target": "dx"},
+            "id,target,mel,nv\na,nv,.1,.9\nb,mel,.8,.2",
+        ),
+    ],
+)
+def test_columns_may_be_declared_by_other_names(text, declared, same):
+    found, wanted = read_scores(table(text), key="id", **declared), read_scores(table(same), key="id")
+    assert (found.task_type, found.classes, found.labels) == (wanted.task_type, wanted.classes, wanted.labels)
+    assert np.array_equal(found.scores, wanted.scores)
+    assert found.others == wanted.others
+
+
+def test_a_declared_target_may_stand_in_the_table_of_truth():
+    truth = table("id,dx,age\nb,mel,60\na,nv,40")
+    found = read_scores(table("id,mel,nv\na,.1,.9\nb,.8,.2"), key="id", truth=truth, target="dx")
+    assert (found.classes, found.labels) == (["mel", "nv"], [{"nv": 1}, {"mel": 1}])
+    assert found.others == {"age": ["40", "60"]}
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ({"target": "truth"}, "there is no column 'truth'; there are id, y, target, score"),
+        ({"score": "*_p"}, r"there is no column '\*_p'"),
+        ({"target": "y"}, "there is a column 'target' beside what --target 'y' names"),
+    ],
+)
+def test_declared_columns_must_be_there_and_alone(declared, message):
+    with pytest.raises(UsageError, match=message):
+        read_scores(table("id,y,target,score\na,1,1,.5"), key="id", **declared)

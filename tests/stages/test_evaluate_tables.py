@@ -192,6 +192,34 @@ def test_a_table_without_its_ending_is_told_what_tables_are_called(tmp_path):
         assert "tables are files called .csv or .tsv" in done.stderr.splitlines()[1]
 
 
+def test_declared_columns_stay_declared_from_calibrate_to_evaluate(tmp_path):
+    rows = [(i, i % 2, round(0.1 + 0.3 * (i % 2) + 0.05 * (i % 11), 2)) for i in range(80)]
+    names = ("--target", "y_true", "--score", "y_prob")
+    for part, kept in (("val", rows[:40]), ("test", rows[40:])):
+        write(tmp_path / f"{part}.csv", [("id", "target", "score"), *kept])
+        write(tmp_path / f"{part}-other.csv", [("id", "y_true", "y_prob"), *kept])
+    found = []
+    for suffix, options in (("", ()), ("-other", names)):
+        line = (
+            "calibrate",
+            "--part",
+            "val",
+            *options,
+            f"val{suffix}.csv",
+            "-o",
+            "c.json",
+            "--key-file",
+            "key",
+        )
+        done = medcli(*line, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        # What val holds is read again, to tell whether prevalences differ.
+        done, section = evaluated(tmp_path, f"test{suffix}.csv", "--calibration", "c.json", *options)
+        assert done.returncode == 0, done.stderr
+        found.append((section["classes"], section["optimism"], section["flags"]))
+    assert found[0] == found[1]
+
+
 OVER_INPUTS = {
     "ingest": ("ingest", "--labels", "t.csv", ".", "-o", "t.csv"),
     "compare": ("compare", "a.csv", "b.csv", "-o", "b.csv"),
