@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +23,11 @@ from medcli.store.references import Reference, display, reference, verify
 
 TABLES = (".csv", ".tsv", ".tab", ".csv.gz", ".tsv.gz", ".tab.gz")
 PARTS = ("train", "val", "test", "external")
+_PATIENTS = {
+    *(f"{who}{what}" for who in ("patient", "subject") for what in ("", "id", "key", "no", "nr", "number")),
+    "pid",
+    "mrn",
+}
 _SHORT_FIELDS = ("site", "device", "view")
 
 
@@ -121,6 +127,17 @@ def open_predictions(ref: Reference, *, policy: LabelPolicy = LabelPolicy.stored
     return predictions if policy is LabelPolicy.stored else under_policy(predictions, policy)
 
 
+def unread_patients(predictions: Predictions) -> list[str]:
+    """A line where a table has a column that is called like one of patients, and none was read."""
+    column = predictions.header.get("unread_patients")
+    if column is None:
+        return []
+    return [
+        f"patients are not known, though there is a column {column!r}: --patient {shlex.quote(column)} "
+        "counts patients, not images; intervals are too narrow where a patient has several images"
+    ]
+
+
 def by_id(predictions: Predictions) -> Predictions:
     """The same rows in the order of their ids, so that what is drawn does not depend on how they came."""
     order = sorted(range(len(predictions.records)), key=lambda row: predictions.records[row]["id"])
@@ -177,6 +194,7 @@ def _from_table(ref: Reference) -> Predictions:
     patients = others.pop(facts["patient"], None)
     if patients is None and facts["patient"] != "patient":
         raise UsageError(f"there is no column {facts['patient']!r}", hint="--patient names the column")
+    unread = next((name for name in others if _bare(name) in _PATIENTS), None) if patients is None else None
     records = [
         _record(
             table.ids[row],
@@ -196,11 +214,17 @@ def _from_table(ref: Reference) -> Predictions:
         "part": ref["part"],
         "score": kind,
         "score_reason": reason,
+        "declared": facts["scores"],
         "model": None,
         "policy": {"uncertain": uncertain, "blank": blank},
         "history": [],
+        **({} if unread is None else {"unread_patients": unread}),
     }
     return Predictions(table.scores[rows], targets, records, header)
+
+
+def _bare(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 def _score_kind(table: ScoreTable, declared: str) -> tuple[str, str]:

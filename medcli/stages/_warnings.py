@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from medcli.config import ScoreKind
 from medcli.metrics.patients import UNITS, patient_codes
 from medcli.metrics.proportions import independent_difference
 from medcli.metrics.scored import Scored
-from medcli.stages._predictions import open_predictions
+from medcli.stages._predictions import open_predictions, unread_patients
 from medcli.stages._tuning import tuned_on
 from medcli.store.manifest import Manifest
 from medcli.store.predictions import Predictions
@@ -74,7 +75,9 @@ def _scores(evidence: Evidence) -> Iterator[str]:
     predictions, scores = evidence.predictions, evidence.predictions.scores.astype(np.float64)
     if predictions.score_kind == "rank":
         why = predictions.header.get("score_reason") or "they were declared so"
-        yield f"the scores are ranks ({why}): calibration, Brier score and log loss are undefined"
+        is_guess = predictions.header.get("declared") == ScoreKind.auto
+        line = f"the scores are ranks ({why}): calibration, Brier score and log loss are undefined"
+        yield f"{line}; --scores logit, if that is what they are" if is_guess else line
     for name, column in zip(predictions.classes, scores.T, strict=True):
         if len(column) > 1 and np.ptp(column) == 0:
             yield f"{name}: all scores are equal"
@@ -107,6 +110,7 @@ def _missing(evidence: Evidence) -> Iterator[str]:
 
 
 def _patients(evidence: Evidence) -> Iterator[str]:
+    yield from unread_patients(evidence.predictions)
     yield from unknown_patients(evidence.predictions.records)
 
 

@@ -21,7 +21,7 @@ from medcli.metrics.patients import patient_codes
 from medcli.metrics.probability import expected_calibration_error, log_losses
 from medcli.progress import SILENT, Progress
 from medcli.stages._operating_points import FOLD_SEED, operating_points
-from medcli.stages._predictions import is_table, load_source, open_predictions
+from medcli.stages._predictions import is_table, load_source, open_predictions, unread_patients
 from medcli.stages._prevalence_shift import prevalence_shift
 from medcli.store.atomic import check_apart, check_creatable
 from medcli.store.calibration_schema import calibration_digest
@@ -51,6 +51,8 @@ def run(config: CalibrateConfig, *, progress: Progress = SILENT) -> Manifest:
     with at(display(Path(reference["path"]))):
         _check_part(predictions.part)
         section = _calibrate(predictions, config, rule=rule)
+    for line in unread_patients(predictions):
+        progress.note(line)
     section["fitted_on"]["sha256"] = reference["sha256"]
     section["digest"] = calibration_digest(section)
     manifest.calibration = section

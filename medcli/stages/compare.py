@@ -17,6 +17,7 @@ from medcli.progress import SILENT, Progress
 from medcli.stages._entrants import Entrant, load_entrants
 from medcli.stages._lineup import Lineup, line_up
 from medcli.stages._pairs import judge_pairs, label_pairs, overall_pairs, setting_of, unsettled
+from medcli.stages._predictions import unread_patients
 from medcli.stages._report_folder import write_report
 from medcli.stages._shift import describe_shift
 from medcli.stages._strata import flips, under_policies, within_field
@@ -124,7 +125,9 @@ def _warnings(config: CompareConfig, entrants: list[Entrant], lineup: Lineup) ->
             [record for own in lineup.records[: 1 if lineup.is_paired else None] for record in own]
         )
     )
-    flags += dict.fromkeys(line for entrant in entrants for line in entrant.flags)
+    flags += dict.fromkeys(
+        line for entrant in entrants for line in (*entrant.flags, *unread_patients(entrant.predictions))
+    )
     parts = {entrant.predictions.part for entrant in entrants}
     for part in ("train", "val"):
         if part in parts:

@@ -220,6 +220,36 @@ def test_declared_columns_stay_declared_from_calibrate_to_evaluate(tmp_path):
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize("column", ["patient_id", "PatientID", "Subject", "MRN"])
+def test_a_column_of_patients_that_is_not_read_is_told(column, tmp_path):
+    rows = [(i, i // 4, i % 2, round(0.1 + 0.3 * (i % 2) + 0.05 * (i % 11), 2)) for i in range(60)]
+    write(tmp_path / "t.csv", [("id", column, "target", "score"), *rows])
+    words = f"there is a column {column!r}: --patient {column} counts patients, not images"
+    lines = {
+        "evaluate": ("evaluate", "t.csv", "report", "-o", "o.json", "--resamples", "100"),
+        "compare": ("compare", "t.csv", "t.csv", "-o", "o.json", "--resamples", "100"),
+        "calibrate": ("calibrate", "--part", "val", "--method", "platt", "t.csv", "-o", "o.json"),
+    }
+    for name in lines if column == "patient_id" else ("calibrate",):
+        assert words in medcli(*lines[name], cwd=tmp_path).stderr, name
+        assert words not in medcli(*lines[name], "--patient", column, cwd=tmp_path).stderr, name
+
+
+def test_ages_of_patients_are_no_column_of_patients(tmp_path):
+    rows = [(i, i, i % 2, round(0.1 + 0.3 * (i % 2) + 0.05 * (i % 11), 2)) for i in range(60)]
+    write(tmp_path / "t.csv", [("id", "patient_age", "target", "score"), *rows])
+    done = medcli("calibrate", "--part", "val", "--method", "platt", "t.csv", "-o", "o.json", cwd=tmp_path)
+    assert "patients are not known" not in done.stderr
+
+
+@pytest.mark.parametrize(("declared", "is_told"), [("auto", True), ("rank", False)])
+def test_ranks_that_may_be_logits_are_told_how_to_declare_them(declared, is_told, tmp_path):
+    rows = [(i, "abc"[i % 3], i % 3 + 0.1, -1.5 * (i % 5), 0.3 * (i % 7)) for i in range(60)]
+    write(tmp_path / "t.csv", [("id", "target", "a", "b", "c"), *rows])
+    done = evaluated(tmp_path, "t.csv", "--scores", declared)[0]
+    assert ("--scores logit, if that is what they are" in done.stderr.replace("\n      ", " ")) is is_told
+
+
 OVER_INPUTS = {
     "ingest": ("ingest", "--labels", "t.csv", ".", "-o", "t.csv"),
     "compare": ("compare", "a.csv", "b.csv", "-o", "b.csv"),
