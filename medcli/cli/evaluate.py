@@ -108,7 +108,7 @@ def evaluate(
     evaluation = manifest.evaluation or {}
     table = [*evaluation_table(evaluation).splitlines(), *verdict_lines(evaluation)]
     table.append(f"report: {report}/report.html")
-    if not result_is_terminal() and not invocation.is_quiet:
+    if (output is not None or not result_is_terminal()) and not invocation.is_quiet:
         for line in table:
             say(line)
     deliver(manifest, output=output, as_json=invocation.as_json, summary=table)

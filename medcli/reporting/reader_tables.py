@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from medcli.reporting.measures import in_sentence
 from medcli.reporting.tables import Row, text_table
-from medcli.reporting.words import count, number, printable
+from medcli.reporting.words import count, number, p_value, printable
 
 _COEFFICIENTS = {
     "fleiss": "Fleiss",
@@ -82,20 +83,21 @@ def _against_truth(document: dict[str, Any], *, width: int) -> str:
     rows: list[Row] = []
     for label in document["labels"]:
         for figure, found in label.get("against_truth", {}).get("figures", {}).items():
-            name = figure.replace("_", " ")
+            name = in_sentence(figure)
             for item in found["means"]:
                 arm = f", {item['arm']}" if item["arm"] else ""
                 rows.append([label["class"], f"{name}{arm}", _short(item["mean"]), ""])
             for item in found.get("differences", ()):
                 p = item["difference"]["test"]["p"]
                 rows.append(
-                    [label["class"], f"{name}, {item['name']}", _short(item["difference"]), number(p)]
+                    [label["class"], f"{name}, {item['name']}", _short(item["difference"]), p_value(p)]
                 )
-    return (
-        text_table(["mean reader", "figure", " estimate", " p"], rows, width=width, flexible=1)
-        if rows
-        else ""
-    )
+    if not rows:
+        return ""
+    header = ["mean reader", "figure", " estimate", " p"]
+    if not any(row[3] for row in rows):
+        header, rows = header[:3], [row[:3] for row in rows]
+    return text_table(header, rows, width=width, flexible=1)
 
 
 def _adjudicated(document: dict[str, Any], *, width: int) -> str:

@@ -23,7 +23,7 @@ def text_table(header: Row, rows: list[Row], *, width: int, flexible: int = 0) -
     widths = [max(map(len, column)) for column in columns]
     excess = sum(widths) + 2 * (len(widths) - 1) - width
     if excess > 0:
-        widths[flexible] = max(8, widths[flexible] - excess)
+        widths[flexible] = max(6, widths[flexible] - excess)
 
     def line(cells: Row) -> str:
         shown = [

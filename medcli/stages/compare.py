@@ -58,8 +58,6 @@ def run(config: CompareConfig, *, progress: Progress = SILENT) -> Document:
         from medcli.reporting.comparison import render_comparison
 
         write_report(render_comparison(document), config.report)
-    for flag in document["flags"]:
-        progress.note(flag)
     return document
 
 

@@ -98,8 +98,6 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
         files = _render(section, manifest, step=step)
         manifest.evaluation = {**section, "files": write_report(files, config.report)}
         step(1, note="written")
-    for flag in section["flags"]:
-        progress.note(flag)
     return manifest
 
 

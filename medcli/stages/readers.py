@@ -81,8 +81,6 @@ def run(config: ReadersConfig, *, progress: Progress = SILENT) -> Document:
         from medcli.reporting.reader_study import render_reader_study
 
         write_report(render_reader_study(document), config.report)
-    for flag in flags:
-        progress.note(flag)
     return document
 
 
