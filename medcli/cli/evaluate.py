@@ -86,8 +86,10 @@ def evaluate(
 
     --plan takes what is expected: auc and prevalence; and if need be sensitivity and specificity, the
     half-widths that are wanted (width, and slope_width and oe_width of the calibration, oe_width on the log
-    scale), images_per_patient with icc, and images for the precision of a given size. Without IN and REPORT/
-    the plan is printed, and no predictions are read; with them, the report tells what was reached of it.
+    scale), images_per_patient with icc, and images for the precision of a given size. A second model on the
+    same images takes other_auc (with power, margin, and the correlation of both areas), or the shares of
+    images on which one alone is right (only_right, only_other_right). Without IN and REPORT/ the plan is
+    printed, and no predictions are read; with them, the report tells what was reached of it.
     """
     config = EvaluateConfig(**locals())
     if planned_only(config):

@@ -163,7 +163,7 @@ def plan_table(plan: dict[str, Any], width: int = 80) -> str:
     header = ["for", " images", " positive", " patients", "by"]
     rows = [
         [goal["goal"], *(f"{goal[name]:,}" for name in ("images", "positives", "patients")), goal["method"]]
-        for goal in plan["needed"]
+        for goal in (*plan["needed"], *plan["comparisons"])
     ]
     expected = plan["expected"]
     told = [

@@ -157,6 +157,18 @@ _PLAN = {
             },
         },
     },
+    "comparisons": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "required": ["goal", "measure", "power", "images", "positives", "patients", "method"],
+            "properties": {
+                **dict.fromkeys(("goal", "measure", "method"), _TEXT),
+                **dict.fromkeys(("images", "positives", "patients"), _COUNT),
+                "power": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+            },
+        },
+    },
     "images": {**_COUNT, "description": "What the goal that needs most needs"},
     "expected": {
         "type": "object",

@@ -13,6 +13,7 @@ from medcli.config import CalibrateConfig, EvaluateConfig
 from medcli.errors import DataError, UsageError
 from medcli.metrics.intervals import newcombe_auc, wilson
 from medcli.metrics.roc import auc
+from medcli.metrics.sample_size import mcnemar_sample_size, paired_auc_sample_size
 from medcli.stages import calibrate, evaluate
 from medcli.stages._plan import expected_logits, plan_study
 from medcli.store.manifest import write_manifest
@@ -109,11 +110,34 @@ def test_images_of_one_patient_count_for_less():
         ("auc=0.9,prevalence=0.1,width=0.6", "width is 0.6"),
         ("auc=0.9,prevalence=0.1,icc=2", "icc from 0 to 1"),
         ("auc=nan,prevalence=0.1", "auc is nan"),
+        ("auc=0.9,prevalence=0.1,power=0.9", "of a second model"),
+        ("auc=0.9,prevalence=0.1,only_right=0.1", "go together"),
+        ("auc=0.9,prevalence=0.1,other_auc=0.8,power=1", "power is 1"),
     ],
 )
 def test_what_cannot_be_planned_is_told(words, told):
     with pytest.raises(UsageError, match=told):
         plan_study(words, level=0.95)
+
+
+def test_a_comparison_is_planned_too():
+    words = "auc=0.85,prevalence=0.3,images_per_patient=2,icc=1"
+    plan = plan_study(f"{words},other_auc=0.8,only_right=0.2,only_other_right=0.1", level=0.95)
+    check_results(plan)
+    area, share = plan["comparisons"]
+    # Twice what independent images need, since all of a patient are alike.
+    independent = paired_auc_sample_size(0.85, 0.8, prevalence=0.3)["images"]
+    assert (area["images"], area["patients"]) == (2 * independent, independent)
+    assert (area["measure"], area["power"]) == ("auc", 0.8)
+    assert share["images"] == 2 * mcnemar_sample_size(0.2, 0.1)
+    assert plan["images"] == max(entry["images"] for entry in (*plan["needed"], *plan["comparisons"]))
+    kept = plan_study("auc=0.85,prevalence=0.3,other_auc=0.85,margin=0.05", level=0.95)["comparisons"][0]
+    assert kept["images"] < independent
+    assert "no loss above 0.05" in kept["goal"]
+    with pytest.raises(DataError, match="does not exceed the margin"):
+        plan_study("auc=0.85,prevalence=0.3,other_auc=0.9", level=0.95)
+    assert "comparisons" not in plan["assumed"]
+    assert "power" not in plan_study("auc=0.85,prevalence=0.3", level=0.95)["assumed"]
 
 
 def test_the_command_plans_without_predictions():
@@ -125,7 +149,7 @@ def test_the_command_plans_without_predictions():
 
 
 def test_a_plan_stands_beside_what_was_reached(done, tmp_path):
-    words = "auc=0.85,prevalence=0.3,width=0.08"
+    words = "auc=0.85,prevalence=0.3,width=0.08,other_auc=0.75"
     config = EvaluateConfig(
         source=str(done[0].parent / "calibrated.json"), report=tmp_path / "report", plan=words
     )
@@ -150,6 +174,7 @@ def test_a_plan_stands_beside_what_was_reached(done, tmp_path):
     assert never["reason"] == evaluation["classes"][2]["auc"]["reason"]
     html = (tmp_path / "report/report.html").read_text(encoding="utf-8")
     assert "Planned and reached precision" in html
+    assert "With a second model on the same images (AUC 0.85 against 0.75), a power of 80 % needs" in html
     assert '<a href="#plan">Planned and reached precision</a></span></td>' in html
 
 
