@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from medcli.metrics.heterogeneity import FEWEST, cochran_q, gap, interval_error
+from medcli.metrics.cochran import heterogeneity
+from medcli.metrics.heterogeneity import FEWEST, gap
 from medcli.metrics.influences import correlation
 from medcli.metrics.intervals import proportion
 from medcli.metrics.scored import Scored
@@ -98,12 +99,10 @@ def _differences(
         if name != reference
     ]
     is_shared = bool((correlations != np.eye(len(tested))).any())
-    estimates = [value["estimate"] for value in values.values()]
-    scale = "logit" if all(0 < estimate < 1 for estimate in estimates) else "plain"
-    spread = cochran_q(
-        estimates,
-        [interval_error(value, scale=scale) for value in values.values()],
-        scale=scale,
+    spread = heterogeneity(
+        list(values.values()),
+        scale="logit",
         correlations=correlations if is_shared else None,
+        level=settings.level,
     )
     return {"reference": reference, "gaps": {"accuracy": gaps}, "heterogeneity": {"accuracy": spread}}

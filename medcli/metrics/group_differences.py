@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from medcli.metrics.cochran import heterogeneity
 from medcli.metrics.equalised_odds import equalised_odds
-from medcli.metrics.heterogeneity import PERMUTED, cochran_q, gap, interval_error, permutation_tests
+from medcli.metrics.heterogeneity import PERMUTED, gap, permutation_tests
 from medcli.metrics.influences import correlation, influences
 from medcli.metrics.label import Label
 from medcli.metrics.multiplicity import holm
@@ -88,7 +89,12 @@ def differences(tested: list[Group], *, settings: Settings, seed: int) -> dict[s
             for name in (*COMPARED, *GAPS_ALONE)
         },
         "heterogeneity": {
-            name: _heterogeneity([entry.measures[name] for entry in tested], scale, correlations.get(name))
+            name: heterogeneity(
+                [entry.measures[name] for entry in tested],
+                scale=scale,
+                correlations=correlations.get(name),
+                level=settings.level,
+            )
             for name, scale in COMPARED.items()
         },
         "equalised_odds": {name: _beside_chance(value, worst, name) for name, value in odds.items()},
@@ -115,15 +121,6 @@ def _gaps(
             difference = gap(value, reference, correlation=together, level=level)
         entries.append({"group": entry.name, "gap": difference})
     return entries
-
-
-def _heterogeneity(values: list[Quantity], scale: str, correlations: np.ndarray | None) -> dict[str, Any]:
-    """Cochran's Q of one measure; on the plain scale where a share is 0 or 1."""
-    estimates = [np.nan if value["estimate"] is None else value["estimate"] for value in values]
-    is_inside = scale != "logit" or all(0 < estimate < 1 for estimate in estimates)
-    used = scale if is_inside else "plain"
-    errors = [interval_error(value, scale=used) for value in values]
-    return cochran_q(estimates, errors, scale=used, correlations=correlations)
 
 
 def num_permutations(settings: Settings) -> int:

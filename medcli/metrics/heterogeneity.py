@@ -1,14 +1,12 @@
-"""Whether a metric differs between groups of patients: Cochran's Q, gaps with intervals, permuted groups."""
+"""Whether a metric differs between groups of patients: gaps with intervals, permuted groups."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from scipy.special import chdtrc, ndtr
+from scipy.special import ndtr
 
 from medcli.metrics.intervals import normal_quantile
 from medcli.quantity import Quantity, TestResult, hypothesis_test, quantity, undefined, with_test
@@ -16,67 +14,6 @@ from medcli.quantity import Quantity, TestResult, hypothesis_test, quantity, und
 FEWEST = 10
 PERMUTED = ("auc", "sensitivity", "specificity", "equalised_odds")
 """The columns of `permutation_kernels.worst_gaps`."""
-# What makes an estimate nearly normal: its value there, and the slope of that.
-_SCALES = {
-    "plain": (lambda x: x, lambda x: 1.0),
-    "log": (math.log, lambda x: 1 / x),
-    "logit": (lambda x: math.log(x / (1 - x)), lambda x: 1 / (x * (1 - x))),
-}
-_BACK = {"plain": lambda x: x, "log": math.exp, "logit": lambda x: 1 / (1 + math.exp(-x))}
-_INSIDE = {
-    "plain": math.isfinite,
-    "log": lambda x: x > 0,
-    "logit": lambda x: 0 < x < 1,
-}
-
-
-def cochran_q(
-    estimates: Sequence[float],
-    errors: Sequence[float],
-    *,
-    scale: str = "plain",
-    correlations: np.ndarray | None = None,
-) -> dict[str, Any]:
-    """Cochran's Q, the share of the spread of estimates that is no chance, and their mean.
-
-    Args:
-        estimates: One a group.
-        errors: Their standard errors, above 0.
-        scale: `plain`; `logit` for estimates strictly between 0 and 1 such as AUCs; `log` for ratios.
-        correlations: Of the errors, [groups, groups], where patients are in several groups; Q is then of
-            generalised least squares.
-
-    Returns:
-        `test`, `i_squared` (I squared) in [0, 1], `tau_squared` (DerSimonian & Laird; None with
-        correlations), and `pooled` on the plain scale.
-
-    Reference: Cochran, Biometrics 1954; 10:101; Higgins & Thompson, Statistics in Medicine 2002; 21:1539.
-    """
-    name = f"Cochran's Q, {len(estimates)} groups" + ("" if scale == "plain" else f", {scale} scale")
-    none = {"i_squared": None, "tau_squared": None, "pooled": None}
-    is_usable = all(_INSIDE[scale](x) and s > 0 for x, s in zip(estimates, errors, strict=True))
-    if len(estimates) < 2 or not is_usable:
-        reason = "needs two groups, each with an error" if len(estimates) > 1 else "there is only one group"
-        return {"test": hypothesis_test(name, statistic=None, p=None, reason=reason), **none}
-    transform, slope = _SCALES[scale]
-    values = np.array([transform(x) for x in estimates])
-    spread = np.array([s * slope(x) for x, s in zip(estimates, errors, strict=True)])
-    correlation = np.eye(len(values)) if correlations is None else correlations
-    precision = np.linalg.pinv(correlation * np.outer(spread, spread), hermitian=True)
-    pooled = float(np.sum(precision @ values) / precision.sum())
-    statistic = max(0.0, float((values - pooled) @ precision @ (values - pooled)))
-    df = len(values) - 1
-    tau_squared = None
-    if correlations is None:
-        weights = 1 / spread**2
-        scaling = float(weights.sum() - np.sum(weights**2) / weights.sum())
-        tau_squared = max(0.0, (statistic - df) / scaling)
-    return {
-        "test": hypothesis_test(name, statistic=statistic, df=df, p=float(chdtrc(df, statistic))),
-        "i_squared": max(0.0, 1 - df / statistic) if statistic > 0 else 0.0,
-        "tau_squared": tau_squared,
-        "pooled": _BACK[scale](pooled),
-    }
 
 
 def gap(first: Quantity, second: Quantity, *, correlation: float = 0.0, level: float) -> Quantity:
@@ -118,20 +55,6 @@ def gap(first: Quantity, second: Quantity, *, correlation: float = 0.0, level: f
     p = None if z is None else 2 * float(ndtr(-abs(z)))
     reason = None if reach > 0 else "the groups have no error"
     return with_test(value, hypothesis_test("no difference between groups", statistic=z, p=p, reason=reason))
-
-
-def interval_error(value: Quantity, *, scale: str = "plain") -> float:
-    """The standard error that an interval implies where it is symmetric; 0 when there is none.
-
-    Args:
-        value: A quantity.
-        scale: Where the interval is symmetric, as of `cochran_q`; the error is told on the plain scale.
-    """
-    if value["ci"] is None or not all(_INSIDE[scale](edge) for edge in (value["estimate"], *value["ci"])):
-        return 0.0
-    transform, slope = _SCALES[scale]
-    low, high = (transform(edge) for edge in value["ci"])
-    return float((high - low) / (2 * normal_quantile(value["level"]) * slope(value["estimate"])))
 
 
 def standard_error(value: Quantity) -> float:

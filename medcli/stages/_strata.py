@@ -10,7 +10,7 @@ import numpy as np
 from medcli.cohorts.policies import POLICIES
 from medcli.config import CompareConfig
 from medcli.errors import UsageError
-from medcli.metrics.heterogeneity import cochran_q
+from medcli.metrics.cochran import cochran_q
 from medcli.metrics.noninferiority import judge
 from medcli.stages._entrants import Entrant, field_value
 from medcli.stages._lineup import Lineup, line_up
@@ -37,17 +37,28 @@ def within_field(config: CompareConfig, lineup: Lineup) -> dict[str, Any]:
             {"group": group, "n": [int(mask.sum()) for mask in rows], "labels": labels, "overall": overall}
         )
     unknown = sum(value is None for own in values for value in own)
-    return {"field": field, "unknown": unknown, "groups": found, "heterogeneity": _spread(found, lineup)}
+    return {
+        "field": field,
+        "unknown": unknown,
+        "groups": found,
+        "heterogeneity": _spread(found, lineup, level=config.level),
+    }
 
 
-def _spread(groups: list[dict[str, Any]], lineup: Lineup) -> list[dict[str, Any]]:
+def _spread(groups: list[dict[str, Any]], lineup: Lineup, *, level: float) -> list[dict[str, Any]]:
     """Cochran's Q of the differences over the groups, of each label and pair."""
     result = []
     for column, name in enumerate(lineup.classes):
         for number, pair in enumerate(groups[0]["labels"][column]["pairs"]):
             values = [group["labels"][column]["pairs"][number]["measures"]["auc"] for group in groups]
             usable = [value for value in values if value["estimate"] is not None and value["se"]]
-            found = cochran_q([v["estimate"] for v in usable], [v["se"] for v in usable])
+            found = cochran_q(
+                [v["estimate"] for v in usable],
+                [v["se"] for v in usable],
+                level=level,
+                n=sum(v["n"] for v in usable),
+                n_clusters=sum(v["n_clusters"] for v in usable),
+            )
             result.append(
                 {"class": name, "name": pair["name"], "first": pair["first"], "second": pair["second"]}
                 | {"groups": len(usable), **found}

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
+from medcli.metrics.cochran import cochran_q, interval_error
 from medcli.metrics.discrimination import auc_quantity
 from medcli.metrics.equalised_odds import equalised_odds, largest_gap
 from medcli.metrics.heterogeneity import (
     PERMUTED,
-    cochran_q,
     gap,
-    interval_error,
     permutation_tests,
     standard_error,
     too_few,
@@ -21,32 +20,42 @@ from medcli.metrics.intervals import proportion
 from medcli.metrics.roc import auc
 
 
+def spread_of(estimates, errors, **options):
+    return cochran_q(estimates, errors, **{"level": 0.95, "n": 200, "n_clusters": 90, **options})
+
+
 def test_heterogeneity_worked_by_hand():
     # Two estimates 1 and 3 with errors 1: mean 2, Q = 2, one degree of freedom, half of it no chance.
-    found = cochran_q([1.0, 3.0], [1.0, 1.0])
+    found = spread_of([1.0, 3.0], [1.0, 1.0])
     assert found["pooled"] == pytest.approx(2)
     assert found["test"]["statistic"] == pytest.approx(2)
     assert found["test"]["p"] == pytest.approx(0.157299207, rel=1e-6)
-    assert found["i_squared"] == pytest.approx(0.5)
-    assert found["tau_squared"] == pytest.approx(1)
-    same = cochran_q([0.8, 0.8, 0.8], [0.02, 0.03, 0.04], scale="logit")
+    assert found["i_squared"]["estimate"] == pytest.approx(0.5)
+    assert found["tau_squared"]["estimate"] == pytest.approx(1)
+    # Q is 4 / (2 (1 + tau squared)), and chi-square's quantiles of one degree 0.00098207 and 5.0239.
+    assert found["tau_squared"]["ci"] == pytest.approx([0, 2 / 0.00098207 - 1], rel=1e-4)
+    # The typical variance of equal errors is theirs.
+    assert found["i_squared"]["ci"] == pytest.approx([0, 1 - 0.00098207 / 2], rel=1e-6)
+    same = spread_of([0.8, 0.8, 0.8], [0.02, 0.03, 0.04], scale="logit")
     assert same["pooled"] == pytest.approx(0.8)
     assert same["test"]["p"] == pytest.approx(1)
-    ratios = cochran_q([0.5, 2.0], [0.5, 2.0], scale="log")
+    ratios = spread_of([0.5, 2.0], [0.5, 2.0], scale="log")
     # Logarithms -0.693 and 0.693, each with error 1.
     assert ratios["pooled"] == pytest.approx(1)
     assert ratios["test"]["statistic"] == pytest.approx(2 * np.log(2) ** 2)
-    assert cochran_q([0.8], [0.1])["test"]["p"] is None
-    assert cochran_q([0.8, 1.0], [0.1, 0.1], scale="logit")["test"]["reason"]
+    assert spread_of([0.8], [0.1])["test"]["p"] is None
+    assert spread_of([0.8, 1.0], [0.1, 0.1], scale="logit")["test"]["reason"]
 
 
 def test_heterogeneity_of_correlated_estimates_worked_by_hand():
     # The variance of the difference is 1 + 1 - 2 * 0.5 = 1, so Q = 2 * 2 / 1.
-    found = cochran_q([1.0, 3.0], [1.0, 1.0], correlations=np.array([[1, 0.5], [0.5, 1]]))
+    found = spread_of([1.0, 3.0], [1.0, 1.0], correlations=np.array([[1, 0.5], [0.5, 1]]))
     assert found["test"]["statistic"] == pytest.approx(4)
-    assert found["tau_squared"] is None
-    plain = cochran_q([1.0, 3.0, 2.5], [1.0, 0.5, 2.0])
-    assert cochran_q([1.0, 3.0, 2.5], [1.0, 0.5, 2.0], correlations=np.eye(3))["test"] == plain["test"]
+    # Errors that go together by a half leave half their variance to the difference: Q falls as 4 / (1 + 2 t).
+    assert found["tau_squared"]["estimate"] == pytest.approx(1.5)
+    assert found["tau_squared"]["ci"] == pytest.approx([0, (4 / 0.00098207 - 1) / 2], rel=1e-4)
+    plain = spread_of([1.0, 3.0, 2.5], [1.0, 0.5, 2.0])
+    assert spread_of([1.0, 3.0, 2.5], [1.0, 0.5, 2.0], correlations=np.eye(3))["test"] == plain["test"]
 
 
 def shares(counts):
@@ -129,7 +138,7 @@ def test_equal_groups_seem_different_as_often_as_they_should():
     p_values = []
     for _ in range(1500):
         groups = shares({name: (int(generator.binomial(14, 0.9)), 14) for name in "ab"})
-        found = cochran_q(
+        found = spread_of(
             [value["estimate"] for value in groups.values()], [interval_error(v) for v in groups.values()]
         )
         p_values.append([found["test"]["p"], gap(groups["a"], groups["b"], level=0.95)["test"]["p"]])

@@ -11,9 +11,9 @@ from scipy.special import ndtri
 from medcli.choices import KappaWeights, RatingScale, ShareInterval
 from medcli.config import CompareConfig, EvaluateConfig, Part, ReadersConfig
 from medcli.errors import UsageError
+from medcli.metrics.cochran import cochran_q
 from medcli.metrics.dawid_skene import latent_truth
 from medcli.metrics.decision_curve import net_benefit
-from medcli.metrics.heterogeneity import cochran_q
 from medcli.metrics.sample_size import calibration_slope_sample_size
 from medcli.metrics.summary import summarize
 from medcli.stages import compare, readers
@@ -292,12 +292,23 @@ def test_heterogeneity_of_vaccines_against_tuberculosis():
     ill, all_treated, ill_without, all_without = trials.T.astype(float)
     ratios = (ill / all_treated) / (ill_without / all_without)
     errors = np.sqrt(1 / ill - 1 / all_treated + 1 / ill_without - 1 / all_without)
-    found = cochran_q(ratios, ratios * errors, scale="log")
+    found = cochran_q(
+        ratios, ratios * errors, scale="log", level=0.95, n=int(trials[:, 1::2].sum()), n_clusters=13
+    )
     assert found["test"]["statistic"] == pytest.approx(152.2330, abs=5e-5)
     assert found["test"]["df"] == 12
-    assert found["i_squared"] == pytest.approx(0.9212, abs=5e-5)
-    assert found["tau_squared"] == pytest.approx(0.3088, abs=5e-5)
+    assert found["i_squared"]["estimate"] == pytest.approx(0.9212, abs=5e-5)
+    assert found["tau_squared"]["estimate"] == pytest.approx(0.3088, abs=5e-5)
     assert np.log(found["pooled"]) == pytest.approx(-0.4303, abs=5e-5)
+    # Of odds ratios the site of metafor (analyses, van Houwelingen et al. 2002) has the Q-profile of tau
+    # squared, to the 1.2e-4 where R's uniroot stops.
+    well, well_without = all_treated - ill, all_without - ill_without
+    odds = (ill / well) / (ill_without / well_without)
+    errors = np.sqrt(1 / ill + 1 / well + 1 / ill_without + 1 / well_without)
+    found = cochran_q(
+        odds, odds * errors, scale="log", level=0.95, n=int(trials[:, 1::2].sum()), n_clusters=13
+    )
+    assert found["tau_squared"]["ci"] == pytest.approx([0.1302, 1.1812], abs=1.7e-4)
 
 
 def test_a_validation_study_of_riley():

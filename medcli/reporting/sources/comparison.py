@@ -93,4 +93,10 @@ METHODS = (
         "Cochran WG. Biometrics 1954;10:101-129; Higgins JPT, Thompson SG. Statistics in Medicine "
         "2002;21:1539-1558.",
     ),
+    Method(
+        "Q-profile",
+        "The share of the spread between groups that is no chance, I squared, has an interval by the "
+        "Q-profile.",
+        "Viechtbauer W. Statistics in Medicine 2007;26:37-52.",
+    ),
 )
