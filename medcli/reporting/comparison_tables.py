@@ -8,6 +8,8 @@ from typing import Any
 from medcli.reporting.tables import Row, text_table
 from medcli.reporting.words import count, number, p_value, printable, shorten, with_interval
 
+_VARIED = 0.05
+
 
 def comparison_table(document: dict[str, Any], width: int = 80) -> str:
     """Models, then for each pair the differences of each label, then what there is to say of them."""
@@ -17,6 +19,8 @@ def comparison_table(document: dict[str, Any], width: int = 80) -> str:
         blocks.append(_pair(document, number_of_pair, pair, width=width))
     if len(document["models"]) > 2 and document["pairing"] == "paired":
         blocks.append(_global(document, width=width))
+    if document.get("by"):
+        blocks.append(_within(document["by"], width=width))
     blocks.append("\n".join(_remarks(document, width=width)))
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -107,6 +111,31 @@ def _global(document: dict[str, Any], *, width: int) -> str:
         df = "–" if test["df"] is None else f"{test['df']:.0f}"
         rows.append([label["class"], number(test["statistic"], digits=2), df, p_value(test["p"])])
     return "are all AUCs equal?\n" + text_table(["class", " chi-square", " df", " p"], rows, width=width)
+
+
+def _within(by: dict[str, Any], *, width: int) -> str:
+    """Each group of a field by itself: the mean of the labels' AUCs; labels stand in the report."""
+    rows: list[Row] = []
+    models: list[str] = []
+    for group in by["groups"]:
+        pairs = group["overall"]["pairs"]
+        for pair in pairs:
+            value = pair["measures"]["macro_auc"]
+            images = " / ".join(dict.fromkeys(str(group["n"][pair[side]]) for side in ("first", "second")))
+            p = p_value((value.get("test") or {}).get("p"))
+            models = [pair["name"]] if len(pairs) > 1 else []
+            rows.append([group["group"], images, *models, _signed(value), p])
+    header = [by["field"], " images", *(["models"] if models else []), " difference of mean AUCs", " p"]
+    lines = [f"within each {by['field']}", text_table(header, rows, width=width)]
+    varied = [
+        f"{entry['class']} ({p_value(entry['test']['p'])})"
+        for entry in by["heterogeneity"]
+        if entry["test"]["p"] is not None and entry["test"]["p"] < _VARIED
+    ]
+    if varied:
+        told = f"differences that vary by {by['field']} (p of Cochran's Q, uncorrected): {', '.join(varied)}"
+        lines += textwrap.wrap(printable(told), width)
+    return "\n".join(lines)
 
 
 def _signed(value: dict[str, Any]) -> str:

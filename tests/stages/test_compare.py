@@ -14,6 +14,7 @@ from medcli.errors import DataError, UsageError
 from medcli.metrics.delong_tests import delong_test
 from medcli.metrics.mcnemar import mcnemar_test
 from medcli.metrics.multiplicity import holm
+from medcli.reporting.comparison_tables import comparison_table
 from medcli.reporting.methods import method_words
 from medcli.reporting.sources import METHODS
 from medcli.stages import calibrate, compare
@@ -218,7 +219,13 @@ def test_groups_and_whether_the_difference_differs_between_them(tmp_path, key):
     b_scores = np.where(site == "north", good, bad)
     a = table(tmp_path / "a.csv", truth, owners, good, site=site)
     b = table(tmp_path / "b.csv", truth, owners, b_scores, site=site)
-    found = run(key, a, b, by="site")["by"]
+    document = run(key, a, b, by="site")
+    found = document["by"]
+    told = comparison_table(document).split("within each site\n")[1].splitlines()
+    for group, line in zip(found["groups"], told[1:3], strict=True):
+        value = group["overall"]["pairs"][0]["measures"]["macro_auc"]
+        assert line.split()[:2] == [group["group"], str(group["n"][0])]
+        assert f"{value['estimate']:.3f}".lstrip("-") in line
     assert [(group["group"], group["n"]) for group in found["groups"]] == [
         ("north", [200, 200]),
         ("south", [200, 200]),
