@@ -155,8 +155,13 @@ def _remarks(document: dict[str, Any], *, width: int) -> list[str]:
 
 def _shifted(source: dict[str, Any], *, level: float) -> str:
     """Which inputs of a source are others than those of the first; nothing where none were compared."""
-    tests = {entry["name"]: entry.get("test") or entry["change"]["test"] for entry in source["inputs"]}
-    moved = [name for name, test in tests.items() if test["p"] is not None and test["p_holm"] < 1 - level]
-    if not tests:
+    moved = []
+    for entry in source["inputs"]:
+        test = entry.get("test") or entry["change"]["test"]
+        if test["p"] is not None and test["p_holm"] < 1 - level:
+            far = entry.get("deviations")
+            moved.append(entry["name"] if far is None else f"{entry['name']} {number(far, digits=2)} SD")
+    if not source["inputs"]:
         return ""
-    return f"{source['name']}: inputs that differ: {', '.join(moved) or 'none'} (of {', '.join(tests)})"
+    every = ", ".join(entry["name"] for entry in source["inputs"])
+    return f"{source['name']}: inputs that differ: {', '.join(moved) or 'none'} (of {every})"

@@ -55,14 +55,17 @@ def _changes(lineup: Lineup, number: int, *, level: float) -> Rows:
         known = ~np.isnan(sides[0]) & ~np.isnan(sides[1])
         if known.any():
             before, after = (side[known] for side in sides)
-            what = f"mean {name}"
+            what, spread = f"mean {name}", float(before.std())
+            change = paired_change(before, after, owners[known], level=level, what=what)
             found.append(
                 {
                     "name": name,
                     "of": "image",
                     "kind": "number",
                     "mean_first": mean_value(before, owners[known], level=level, what=what, floor=None),
-                    "change": paired_change(before, after, owners[known], level=level, what=what),
+                    "change": change,
+                    # Beside what images differ in anyway: any change of all of them alike is significant.
+                    "deviations": change["estimate"] / spread if spread else None,
                 }
             )
     return found

@@ -74,6 +74,9 @@ def test_a_change_of_the_same_images_is_found_in_its_own_number(tmp_path):
     assert change["ci"][0] < 0.08 < change["ci"][1]
     assert change["test"]["p_holm"] < 1e-6
     assert inputs["noise"]["change"]["ci"][0] < 0 < inputs["noise"]["change"]["ci"][1]
+    spread = np.std([own["brightness"] for own in before])
+    assert inputs["brightness"]["deviations"] == pytest.approx(change["estimate"] / spread)
+    assert f"brightness {inputs['brightness']['deviations']:.2f} SD (of" in comparison_table(found)
     assert inputs["contrast"]["change"]["estimate"] == 0
     assert inputs["contrast"]["change"]["test"]["p"] == 1
     # p and interval are of one t: they agree at any level.

@@ -52,6 +52,7 @@ def _row(source: dict[str, Any], entry: dict[str, Any], *, what: str) -> dict[st
         "change": change.get("estimate"),
         "ci_low": low,
         "ci_high": high,
+        "deviations": entry.get("deviations"),
         "test": test.get("test"),
         "statistic": test.get("statistic"),
         "cramers_v": test.get("cramers_v"),
