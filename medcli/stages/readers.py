@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from medcli import __version__
-from medcli.choices import Adjudication
+from medcli.choices import Adjudication, RatingScale
 from medcli.config import ReadersConfig, recorded_options
 from medcli.errors import DataError, UsageError, at
 from medcli.formats.reader_table import Readings
@@ -37,6 +37,8 @@ def run(config: ReadersConfig, *, progress: Progress = SILENT) -> Document:
         DataError: If tables contradict each other.
     """
     check_apart((config.output, config.adjudicated), (*table_files(config.sources), config.truth))
+    if config.positive_from is not None and config.scale is not RatingScale.auto:
+        raise UsageError("--positive-from makes calls of ratings, --scale says how they differ: give one")
     check_creatable(config.output, config.adjudicated)
     if config.report is not None:
         prepare_folder(config.report)
@@ -125,7 +127,7 @@ def _label(
 
 
 def _kind(config: ReadersConfig, ratings: np.ndarray, *, names: list[str]) -> str:
-    """What the readings of a label are: as `--scale` says, but 1 and 0 stay calls, and names stay names."""
+    """What the readings of a label are: as `--scale` says, but names stay names, and 1 and 0 no grades."""
     scale = config.scale.value
     if names:
         if scale not in ("auto", "nominal"):

@@ -211,6 +211,11 @@ def test_six_forms_of_shrout_and_fleiss(tmp_path):
 def test_scales_that_do_not_fit(tmp_path):
     with pytest.raises(UsageError, match="readings are names"):
         agreed(tmp_path / "n.csv", [["a", "b"], ["a", "a"]], scale=RatingScale.ordinal)
+    with pytest.raises(UsageError, match="--positive-from makes calls"):
+        agreed(tmp_path / "g.csv", [[1, 2], [1, 3]], scale=RatingScale.ordinal, positive_from=2)
+    calls = agreed(tmp_path / "c.csv", [[1, 0, 1], [1, 0, 0]], scale=RatingScale.nominal)
+    assert "gwet_ac1" in calls
+    assert "shares" in calls
     with pytest.raises(UsageError, match="150 different readings, more than 100"):
         agreed(tmp_path / "m.csv", [range(150), range(150)], scale=RatingScale.nominal)
 
