@@ -62,7 +62,7 @@ def cochran_q(
     name = f"Cochran's Q, {len(estimates)} groups" + ("" if scale == "plain" else f", {scale} scale")
     is_usable = all(_INSIDE[scale](x) and s > 0 for x, s in zip(estimates, errors, strict=True))
     if len(estimates) < 2 or not is_usable:
-        reason = "needs two groups, each with an error" if len(estimates) > 1 else "there is only one group"
+        reason = "needs two groups, each with an error"
         none = {
             key: undefined(reason, method=words, n=n, n_clusters=n_clusters)
             for key, words in _SPREADS.items()

@@ -282,8 +282,8 @@ def test_gates_and_policies_have_chapters_of_their_own():
     page = Page(files["report.html"].decode())
     text = re.sub(r"\s+", " ", page.text)
     assert page.open == []
-    assert "1 of 1 checks are not met." in text
-    assert "=<i>a</i> 0.700 no" in text
+    assert "1 of 1 check is not met." in text
+    assert "=<i>a</i> auc>=0.8 0.700 no" in text
     assert text.count("0.600 to 0.800") == 2
     assert b"'=<i>a</i>,0.7" in files["tables/requirements.csv"]
     without = render_page((requirements.CHAPTER,), {"level": 0.95}, title="a", lead="b")

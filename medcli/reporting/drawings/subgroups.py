@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from medcli.reporting.figures import BLUE, GREY, INK, LIGHT, Drawing, set_title
 from medcli.reporting.measures import measure_label
 from medcli.reporting.words import field_words, group_words, printable, shorten, with_interval
 
-_ROW, _FRAME = 0.19, 0.75
+_ROW, _FRAME = 0.19, 0.9
 
 
 def subgroup_figure(section: dict[str, Any], measure: str) -> Drawing:
@@ -26,7 +27,7 @@ def subgroup_figure(section: dict[str, Any], measure: str) -> Drawing:
     shown = [panel for panel in panels if _has(panel, is_tested=True)]
     panels = shown or [panel for panel in panels if _has(panel, is_tested=False)]
     num_rows = max((len(panel["rows"]) for panel in panels), default=0)
-    return Drawing(draw_groups, panels, size=(3.7, _FRAME + _ROW * num_rows), margins=(1.6, 0.45, 0.15, 0.3))
+    return Drawing(draw_groups, panels, size=(3.7, _FRAME + _ROW * num_rows), margins=(1.6, 0.6, 0.15, 0.3))
 
 
 def _has(panel: dict[str, Any], *, is_tested: bool) -> bool:
@@ -82,7 +83,7 @@ def draw_groups(axes: Axes, panel: dict[str, Any]) -> None:
         axes.set_xticks([0.25, 0.5, 1, 2, 4], ["0.25", "0.5", "1", "2", "4"])
         axes.set_xticks([], minor=True)
     axes.set_xlim(low, high)
-    axes.set_xlabel(panel["measure"], fontsize=8)
+    axes.set_xlabel(textwrap.fill(panel["measure"], width=28), fontsize=8)
     axes.tick_params(axis="x", labelsize=7.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
