@@ -173,16 +173,18 @@ def _recalibrated(
     half, perfect = normal_quantile(level) * se, 1.0 if free_slope else 0.0
     value = quantity(
         estimate,
-        ci=(estimate - half, estimate + half),
+        ci=(estimate - half, estimate + half) if se > 0 else None,
         level=level,
         se=se,
         method=method + (", clustered" if used < n else ""),
         n=n,
         n_clusters=used,
         flags=flags,
+        reason=None if se > 0 else "patients do not vary",
     )
-    z = (estimate - perfect) / se
-    test = hypothesis_test("Wald, perfect calibration", statistic=z, p=2 * float(ndtr(-abs(z))))
+    z = (estimate - perfect) / se if se > 0 else None
+    p = None if z is None else 2 * float(ndtr(-abs(z)))
+    test = hypothesis_test("Wald, perfect calibration", statistic=z, p=p, reason=value["reason"])
     value = beside(with_test(value, test), rule="perfect", estimate=perfect)
     return {**value, "intercept": float(fit.weights[1])} if free_slope else value
 

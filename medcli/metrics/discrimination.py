@@ -184,7 +184,8 @@ def best_youden(targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray) -
         clusters: Patient code of each image.
 
     Returns:
-        A quantity with `threshold` (the lowest of equals), `sensitivity` and `specificity` there; without
+        A quantity with `threshold` (the lowest of equals; None where it is an infinite score),
+        `sensitivity` and `specificity` there; without
         interval, because the choice makes it optimistic.
 
     Reference: Youden, Cancer 1950; 3:32.
@@ -206,7 +207,8 @@ def best_youden(targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray) -
         reason="no interval: the threshold was chosen on these images, which flatters it",
     )
     facts = {"sensitivity": float(sensitivities[best]), "specificity": float(1 - false_rates[best])}
-    return beside({**value, "threshold": float(thresholds[best]), **facts}, rule="chance", estimate=0)
+    threshold = float(thresholds[best]) if math.isfinite(thresholds[best]) else None
+    return beside({**value, "threshold": threshold, **facts}, rule="chance", estimate=0)
 
 
 def one_class_reason(targets: np.ndarray) -> str:

@@ -31,7 +31,8 @@ def sensitivity_at_specificity(
         specificity: The target.
 
     Returns:
-        A quantity with `threshold` (None when only calling nobody reaches the target) and `reached`.
+        A quantity with `threshold` (None when only calling nobody reaches the target, or when it is an
+        infinite score) and `reached`.
 
     Reference: Zou & Donner, Statistics in Medicine 2008; 27:1693.
     """
@@ -75,8 +76,9 @@ class _Side:
     clusters: np.ndarray
 
     def share_called(self, thresholds: np.ndarray) -> np.ndarray:
-        """Of the images, at each threshold."""
-        return 1 - np.searchsorted(np.sort(self.scores), thresholds, side="left") / len(self.scores)
+        """Of the images, at each threshold; at last the share that calling nobody calls."""
+        shares = 1 - np.searchsorted(np.sort(self.scores), thresholds, side="left") / len(self.scores)
+        return np.append(shares, 0.0)
 
 
 def _at_target(
@@ -100,21 +102,21 @@ def _at_target(
             "threshold": None,
             "reached": None,
         }
-    thresholds = np.append(np.unique(np.append(wanted.scores, kept.scores)), np.inf)
+    thresholds = np.unique(np.append(wanted.scores, kept.scores))
     rates, reached = wanted.share_called(thresholds), kept.share_called(thresholds)
     if held == "specificity":
         reached = 1 - reached
     else:
         rates = 1 - rates
     best = _first(reached, target) if held == "specificity" else _last(reached, target)
-    ends = _plausible(rates, reached, _size(kept, thresholds[best]), target=target, level=level)
+    threshold = float(thresholds[best]) if best < len(thresholds) else None
+    ends = _plausible(rates, reached, _size(kept, threshold), target=target, level=level)
     estimate = float(rates[best])
-    low, high = wilson(estimate, _size(wanted, thresholds[best]), level=level)
+    low, high = wilson(estimate, _size(wanted, threshold), level=level)
     interval = (
         max(0.0, estimate - math.hypot(estimate - low, max(0.0, estimate - ends[0]))),
         min(1.0, estimate + math.hypot(high - estimate, max(0.0, ends[1] - estimate))),
     )
-    is_nobody = not math.isfinite(thresholds[best])
     value = quantity(
         estimate,
         ci=interval,
@@ -122,9 +124,10 @@ def _at_target(
         method=method + (", clustered" if used < n else ""),
         n=n,
         n_clusters=used,
-        flags=[f"only calling nobody reaches {target:g}"] if is_nobody else [],
+        flags=[f"only calling nobody reaches {target:g}"] if threshold is None else [],
     )
-    facts = {"threshold": None if is_nobody else float(thresholds[best]), "reached": float(reached[best])}
+    is_told = threshold is not None and math.isfinite(threshold)
+    facts = {"threshold": threshold if is_told else None, "reached": float(reached[best])}
     return {**beside(value, rule="calling at random", estimate=1 - target), **facts}
 
 
@@ -144,8 +147,9 @@ def _nearest(reached: np.ndarray, target: float) -> int:
     return int(np.abs(reached - target).argmin())
 
 
-def _size(side: _Side, threshold: float) -> float:
-    return effective_size((side.scores >= threshold).astype(float), side.clusters)
+def _size(side: _Side, threshold: float | None) -> float:
+    is_called = np.zeros(len(side.scores)) if threshold is None else side.scores >= threshold
+    return effective_size(is_called.astype(float), side.clusters)
 
 
 def _first(reached: np.ndarray, target: float) -> int:

@@ -54,11 +54,16 @@ def icc(
     if n < 2 or readers < 2:
         reason = "needs two images and two readers"
         return undefined(reason, method=method, n=n, n_clusters=num_clusters, flags=flags)
+    # A power of two is exact, and keeps squares of any numbers finite.
+    kept = np.ldexp(kept, -int(np.frexp(np.abs(kept).max())[1]))
     sums = _sums(kept - kept.mean())
     squares = mean_squares(sums.sum(axis=0), readers=readers)
-    if squares["rows"] + squares["error"] + squares["columns"] <= 1e-12 * max(1.0, float(np.mean(kept**2))):
+    if squares["rows"] + squares["error"] + squares["columns"] <= 1e-12 * float(np.mean(kept**2)):
         return undefined("all readings are equal", method=method, n=n, n_clusters=num_clusters, flags=flags)
     estimate, interval = _solve(squares, form, level=level)
+    if math.isnan(estimate):
+        reason = "readings differ more within images than between them"
+        return undefined(reason, method=method, n=n, n_clusters=num_clusters, flags=flags)
     se = None
     if num_clusters < n:
         by_patient = np.stack([np.bincount(used, column) for column in sums.T], axis=1)
@@ -80,7 +85,9 @@ def icc(
         n=n,
         n_clusters=num_clusters,
         flags=flags,
-        reason=None if interval else "no interval: readings do not differ within images",
+        reason=None
+        if interval
+        else "no interval: readings do not differ within images, or far more there than between",
     )
     return beside(value, rule="readers who agree by chance", estimate=0.0)
 
@@ -120,8 +127,9 @@ def _solve(squares: dict[str, Any], form: str, *, level: float) -> tuple[float, 
     if not form.endswith("k)"):
         return estimate, interval
     readers = squares["readers"]
-    ends = interval and (_of_mean(interval[0], readers), _of_mean(interval[1], readers))
-    return _of_mean(estimate, readers), ends
+    if interval is None or 1 + (readers - 1) * interval[0] <= 0:
+        return _of_mean(estimate, readers), None
+    return _of_mean(estimate, readers), (_of_mean(interval[0], readers), _of_mean(interval[1], readers))
 
 
 def _of_resample(sums: np.ndarray, form: str, *, readers: int) -> float:
@@ -164,14 +172,19 @@ def _absolute(squares: dict[str, Any], level: float) -> tuple[float, tuple[float
     a = k * estimate / (n * (1 - estimate))
     b = 1 + k * estimate * (n - 1) / (n * (1 - estimate))
     parts = (a * columns) ** 2 / (k - 1) + (b * error) ** 2 / ((n - 1) * (k - 1))
+    if parts <= 0:
+        return estimate, None
     df = (a * columns + b * error) ** 2 / parts
     rest, upper = k * columns + (k * n - k - n) * error, 0.5 + level / 2
     below, above = float(fdtri(n - 1, df, upper)), float(fdtri(df, n - 1, upper))
+    if not (math.isfinite(below) and math.isfinite(above)):
+        return estimate, None
     low = n * (rows - below * error) / (below * rest + n * rows)
     high = n * (above * rows - error) / (rest + n * above * rows)
     return estimate, (low, high)
 
 
 def _of_mean(single: float, readers: int) -> float:
-    """Spearman and Brown's step from one reading to the mean of several."""
-    return readers * single / (1 + (readers - 1) * single)
+    """Spearman and Brown's step from one reading to the mean of several; NaN where it has no end."""
+    below = 1 + (readers - 1) * single
+    return readers * single / below if below > 0 else math.nan

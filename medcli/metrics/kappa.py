@@ -141,7 +141,8 @@ def agreement_quantity(
     """
     interval = None
     if se is not None and se > 1e-12:
-        interval = max(-1.0, estimate - reach * se), min(1.0, estimate + reach * se)
+        # With gaps in the readings a coefficient may be below -1.
+        interval = min(estimate, max(-1.0, estimate - reach * se)), min(1.0, estimate + reach * se)
         if is_transformed and abs(estimate) < 1:
             center, half = math.atanh(estimate), reach * se / (1 - estimate**2)
             interval = math.tanh(center - half), math.tanh(center + half)

@@ -91,7 +91,9 @@ def _alpha(total: np.ndarray, values: np.ndarray, scale: str) -> float:
 
 def _sums_of_squares(ratings: np.ndarray) -> np.ndarray:
     """Of each image its readings, their sum and sum of squares, and the squared gaps within: [images, 4]."""
-    shifted = ratings - np.nanmean(ratings)
+    # A power of two is exact, and keeps squares of any numbers finite.
+    scaled = np.ldexp(ratings, -int(np.frexp(np.nanmax(np.abs(ratings)))[1]))
+    shifted = scaled - np.nanmean(scaled)
     readings = np.sum(~np.isnan(shifted), axis=1)
     total, squares = np.nansum(shifted, axis=1), np.nansum(shifted**2, axis=1)
     within = 2 * (readings * squares - total**2) / (readings - 1)

@@ -161,7 +161,8 @@ class _Walk:
         kept = np.flatnonzero(~np.isnan(targets))
         order = kept[np.argsort(-scores[kept], kind="stable")]
         self._owners, self._is_positive = clusters[order], targets[order] == 1
-        self._ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+        ordered = scores[order]
+        self._ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
 
     def counts(self, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Positives and negatives found down to each score, [resamples, scores]."""
