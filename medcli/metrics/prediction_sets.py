@@ -10,7 +10,13 @@ from medcli.metrics.intervals import mean_value, proportion
 
 
 def label_sets(
-    yes: np.ndarray, no: np.ndarray, targets: np.ndarray, clusters: np.ndarray, *, level: float
+    yes: np.ndarray,
+    no: np.ndarray,
+    targets: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    level: float,
+    exact: bool = False,
 ) -> dict[str, Any]:
     """Coverage of one label's sets: of all images, of those with and of those without the finding.
 
@@ -20,6 +26,7 @@ def label_sets(
         targets: 1 or 0, [images], no unknowns.
         clusters: Patient of each image.
         level: Of the intervals.
+        exact: Clopper and Pearson's intervals of shares instead of Wilson's.
 
     Returns:
         Quantities `covered`, `covered_positive`, `covered_negative`, `certain` (share of sets with one
@@ -29,7 +36,7 @@ def label_sets(
     holds = np.where(positive, yes, no).astype(bool)
 
     def share(values: np.ndarray, rows: np.ndarray, reason: str) -> Any:
-        return proportion(values[rows], clusters[rows], level=level, none_reason=reason)
+        return proportion(values[rows], clusters[rows], level=level, exact=exact, none_reason=reason)
 
     everyone = np.ones(len(positive), dtype=bool)
     return {
@@ -42,7 +49,13 @@ def label_sets(
 
 
 def class_sets(
-    yes: np.ndarray, labels: np.ndarray, clusters: np.ndarray, *, classes: list[str], level: float
+    yes: np.ndarray,
+    labels: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    classes: list[str],
+    level: float,
+    exact: bool = False,
 ) -> dict[str, Any]:
     """Coverage of sets of exclusive classes, of all images and of those of each class.
 
@@ -52,6 +65,7 @@ def class_sets(
         clusters: Patient of each image.
         classes: Names of the columns.
         level: Of the intervals.
+        exact: Clopper and Pearson's intervals of shares instead of Wilson's.
 
     Returns:
         `overall`: quantities `covered`, `certain`, `empty` and `size` (mean number of classes); `classes`:
@@ -61,9 +75,11 @@ def class_sets(
     holds = yes[np.arange(len(labels)), labels]
     return {
         "overall": {
-            "covered": proportion(holds, clusters, level=level, none_reason="no known label"),
-            "certain": proportion(sizes == 1, clusters, level=level, none_reason="no known label"),
-            "empty": proportion(sizes == 0, clusters, level=level, none_reason="no known label"),
+            "covered": proportion(holds, clusters, level=level, exact=exact, none_reason="no known label"),
+            "certain": proportion(
+                sizes == 1, clusters, level=level, exact=exact, none_reason="no known label"
+            ),
+            "empty": proportion(sizes == 0, clusters, level=level, exact=exact, none_reason="no known label"),
             "size": mean_value(sizes.astype(float), clusters, level=level, what="mean size of sets"),
         },
         "classes": [
@@ -73,6 +89,7 @@ def class_sets(
                     holds[labels == column],
                     clusters[labels == column],
                     level=level,
+                    exact=exact,
                     none_reason="no image of this class",
                 ),
             }

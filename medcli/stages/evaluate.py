@@ -72,7 +72,9 @@ def run(config: EvaluateConfig, *, progress: Progress = SILENT) -> Manifest:
         section = _facts(scored, predictions, manifest=manifest, thresholds=thresholds, config=config)
         section |= summarize(scored, settings)
         section["optimism"] = optimism(scored.thresholds, section["classes"])
-        section |= sets_section(scored, predictions, manifest, config.subgroup, level=config.level)
+        section |= sets_section(
+            scored, predictions, manifest, config.subgroup, level=config.level, exact=settings.exact
+        )
         section["curves"] = class_curves(scored, level=config.level, seed=settings.seed)
         section["errors"] = worst_errors(scored, [record["id"] for record in scored_records(predictions)])
         section["flags"] = warnings(Evidence(section, scored, predictions, manifest, fitted_on))

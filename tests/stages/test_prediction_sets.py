@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 
 import numpy as np
 
-from medcli.config import CalibrateConfig, EvaluateConfig, Part
+from medcli.config import CalibrateConfig, EvaluateConfig, Part, ShareInterval
 from medcli.stages import calibrate, evaluate
 from medcli.store.manifest import write_manifest
 
@@ -37,6 +38,12 @@ def test_coverage_is_counted_in_every_group(tmp_path):
         key_file=key,
     )
     sets = evaluate.run(options).evaluation["prediction_sets"]
+    exact = evaluate.run(dataclasses.replace(options, interval=ShareInterval.exact)).evaluation[
+        "prediction_sets"
+    ]
+    for told, method in ((sets, "Wilson"), (exact, "Clopper-Pearson")):
+        shares = [*told["classes"], *(group["classes"][0] for group in told["subgroups"][0]["groups"])]
+        assert {share["covered"]["method"] for share in shares} == {method}
     (entry,), (field,) = sets["classes"], sets["subgroups"]
     assert 0.85 < entry["covered_positive"]["estimate"] < 0.95
     assert field["field"] == "sex"
