@@ -104,13 +104,14 @@ def average_precision_quantity(
     if used < len(targets):
         values = resampled_precision(targets, scores, clusters, resamples)
         se = standard_error(values)
-        method = f"average precision, {describe(values, kind='logit scale')['method']}"
+        told = describe(values, kind="logit scale")
+        method = f"average precision, {told['method']}"
         reach = precision_reach(targets, clusters, level=level)
     flags = [f"few positives ({positives})"] if positives < 30 else []
     facts: dict[str, Any] = {"method": method, "n": len(targets), "n_clusters": used, "flags": flags}
     value = precision_quantity(estimate, se, reach, level=level, **facts)
     if used < len(targets):
-        value["resamples"] = resamples.count
+        value |= {"resamples": told["resamples"], "defined": told["defined"]}
     return beside(value, rule="prevalence", estimate=positives / len(targets))
 
 

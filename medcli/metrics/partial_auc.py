@@ -56,20 +56,22 @@ def partial_auc(
     estimate = float(standardise(np.float64(raw), low=low, high=high))
     se = standard_error(standardise(values, low=low, high=high))
     interval = None if se is None else logit_bounds(estimate, se, z=normal_quantile(level))
+    told = describe(values, kind="logit scale")
     few = min(is_positive.sum(), (~is_positive).sum()) < FEW
     value = quantity(
         estimate,
         ci=interval,
         level=level,
         se=se,
-        method=f"{method}, {describe(values, kind='logit scale')['method']}",
+        method=f"{method}, {told['method']}",
         n=len(targets),
         n_clusters=used,
         flags=[f"fewer than {FEW} positives or negatives"] if few else [],
         reason=None if interval else "resamples of patients do not vary, or the area is 0 or perfect",
     )
     value = beside(value, rule="chance", estimate=0.5)
-    return {**value, "raw": raw, "range": {"of": focus, "low": low, "high": high}}
+    counts = {"resamples": told["resamples"], "defined": told["defined"]}
+    return {**value, **counts, "raw": raw, "range": {"of": focus, "low": low, "high": high}}
 
 
 def partial_area(order: Ranking, *, low: float, high: float, focus: str = "specificity") -> float:

@@ -188,3 +188,18 @@ def test_the_best_threshold_is_that_of_proc():
     # pROC cuts between two scores; the rule here is `score >= threshold`, at a score.
     below = np.max(scores[scores < found["threshold"]])
     assert below < wanted["threshold"] <= found["threshold"]
+
+
+def test_the_resamples_that_were_defined_are_counted():
+    clusters = np.repeat(np.arange(8), 2)
+    targets = (clusters < 2).astype(float)  # many resamples draw neither of both patients
+    scores = np.linspace(0.9, 0.1, 16) + 0.3 * (np.arange(16) % 3)
+    draws = Resamples(8, 1, 400)
+    for value in (
+        partial_auc(targets, scores, clusters, low=0.5, high=1, level=0.95, resamples=draws),
+        average_precision_quantity(targets, scores, clusters, level=0.95, resamples=draws),
+    ):
+        assert value["resamples"] == 400
+        # (6/8) ** 8 of all resamples have no positive patient
+        assert 320 < value["defined"] < 385
+        assert f"400 resamples, {value['defined']} defined" in value["method"]
