@@ -29,14 +29,19 @@ def methods_paragraph(evaluation: dict[str, Any], sentences: list[str]) -> tuple
     for pieces in (_calibrated(evaluation), *_calibration(evaluation), *_heatmaps(evaluation)):
         sentence = ""
         for words_of, source in pieces:
-            sources.append(source)
-            sentence += f"{words_of} [{len(sources)}]"
+            sentence += f"{words_of} [{_number(source, sources)}]"
         sentences.append(f"{sentence}." if sentence else "")
     for method in used_methods(evaluation):
         if method.sentence:
-            sources.append(method.source)
-            sentences.append(f"{method.sentence.removesuffix('.')} [{len(sources)}].")
+            sentences.append(f"{method.sentence.removesuffix('.')} [{_number(method.source, sources)}].")
     return " ".join(filter(None, sentences)), sources
+
+
+def _number(source: str, sources: list[str]) -> int:
+    """The number of a source in the list, which gets it at the end when it is new."""
+    if source not in sources:
+        sources.append(source)
+    return sources.index(source) + 1
 
 
 def used_methods(evaluation: dict[str, Any]) -> list[Method]:

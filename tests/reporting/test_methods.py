@@ -46,9 +46,9 @@ def test_only_what_was_used_is_named(evaluation):
 
 
 def test_sources_are_numbered_in_the_order_of_the_text(evaluation):
-    text = methods_markdown(*methods_used(evaluation))
-    marks = [f"[{number}]" for number in range(1, text.count("]") + 1)]
-    positions = [text.index(mark) for mark in marks]
+    text, sources = methods_used(evaluation)
+    assert len(set(sources)) == len(sources)
+    positions = [text.index(f"[{number}]") for number in range(1, len(sources) + 1)]
     assert positions == sorted(positions)
 
 
