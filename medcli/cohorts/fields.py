@@ -7,24 +7,10 @@ from typing import Any
 
 from medcli.errors import DataError
 
-# What identifies an image or says its truth is no property to group it by.
-_NOT_FIELDS = frozenset(
-    {
-        *(
-            "id",
-            "sha256",
-            "pixels_sha256",
-            "labels",
-            "patient",
-            "group",
-            "readers",
-            "boxes",
-            "volume",
-            "kept",
-        ),
-        "pixels",
-    }
-)
+# What identifies an image, or holds other things, is no property to group it by.
+_OPAQUE = ("id", "sha256", "pixels_sha256", "patient", "group", "volume")
+_NESTED = ("pixels", "labels", "readers", "boxes", "kept")
+_NOT_FIELDS = frozenset({*_OPAQUE, *_NESTED})
 
 
 def field_value(record: dict[str, Any], field: str) -> Any:

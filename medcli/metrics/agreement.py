@@ -17,7 +17,7 @@ from medcli.metrics.chance_corrected import (
 )
 from medcli.metrics.icc import FORMS, icc
 from medcli.metrics.intervals import proportion
-from medcli.metrics.kappa import cohen_kappa
+from medcli.metrics.kappa import UNWEIGHTED, Weights, cohen_kappa
 from medcli.metrics.krippendorff import krippendorff_alpha
 from medcli.quantity import Quantity
 
@@ -59,7 +59,7 @@ def agreement(
         kind: One of `KINDS`: `binary`, `nominal` and `ordinal` get Fleiss' and Conger's kappa, Gwet's AC1
             (AC2 where weighted), the coefficient of Brennan and Prediger and Cohen's kappa of every pair;
             `ordinal`, `continuous` and `ratio` the ICC; all get Krippendorff's alpha on their scale.
-        weights: Of `ordinal` categories, as of `kappa.category_weights`.
+        weights: Of `ordinal` categories, as of `kappa.Weights`.
         seed: Of the bootstrap.
 
     Returns:
@@ -74,8 +74,8 @@ def agreement(
     if is_graded:
         values = np.array([0.0, 1.0]) if kind == "binary" else np.unique(ratings[~np.isnan(ratings)])
         coded = codes_of(ratings, values)
-        by_distance: dict[str, Any] = {"weights": weights, "values": values} if kind == "ordinal" else {}
-        found |= _of_categories(coded, clusters, len(values), by_distance, level=level, seed=seed)
+        apart = Weights(weights, values) if kind == "ordinal" else UNWEIGHTED
+        found |= _of_categories(coded, clusters, len(values), apart, level=level, seed=seed)
     scale = _SCALES.get(kind, kind)
     found["krippendorff"] = krippendorff_alpha(ratings, clusters, scale=scale, level=level, seed=seed)
     if kind in ("ordinal", "continuous", "ratio"):
@@ -86,7 +86,7 @@ def agreement(
         found["pairs"] = [
             {
                 "reader": " and ".join(readers[row] for row in pair),
-                "cohen": _pair(coded[:, list(pair)], clusters, len(values), by_distance, level=level),
+                "cohen": _pair(coded[:, list(pair)], clusters, len(values), apart, level=level),
             }
             for pair in combinations(range(len(readers)), 2)
         ]
@@ -106,19 +106,19 @@ def _of_categories(
     coded: np.ndarray,
     clusters: np.ndarray,
     size: int,
-    by_distance: dict[str, Any],
+    weights: Weights,
     *,
     level: float,
     seed: int,
 ) -> dict[str, Quantity]:
     """Coefficients of many readers who put images into categories, weighted where these are ordered."""
     counts = rating_counts(coded, num_categories=size)
-    gwet = "gwet_ac2" if by_distance.get("weights", "none") != "none" else "gwet_ac1"
+    gwet = "gwet_ac2" if weights.has_distances else "gwet_ac1"
     return {
-        "fleiss": fleiss_kappa(counts, clusters, **by_distance, level=level),
-        "conger": conger_kappa(coded, clusters, num_categories=size, **by_distance, level=level, seed=seed),
-        gwet: gwet_ac1(counts, clusters, **by_distance, level=level),
-        "brennan_prediger": brennan_prediger(counts, clusters, **by_distance, level=level),
+        "fleiss": fleiss_kappa(counts, clusters, weights=weights, level=level),
+        "conger": conger_kappa(coded, clusters, num_categories=size, weights=weights, level=level, seed=seed),
+        gwet: gwet_ac1(counts, clusters, weights=weights, level=level),
+        "brennan_prediger": brennan_prediger(counts, clusters, weights=weights, level=level),
     }
 
 
@@ -128,12 +128,10 @@ def codes_of(ratings: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(ratings), np.nan, places)
 
 
-def _pair(
-    coded: np.ndarray, clusters: np.ndarray, size: int, by_distance: dict[str, Any], *, level: float
-) -> Quantity:
+def _pair(coded: np.ndarray, clusters: np.ndarray, size: int, weights: Weights, *, level: float) -> Quantity:
     both = ~np.isnan(coded).any(axis=1)
     first, second = coded[both].astype(int).T
-    return cohen_kappa(first, second, clusters[both], num_categories=size, **by_distance, level=level)
+    return cohen_kappa(first, second, clusters[both], num_categories=size, weights=weights, level=level)
 
 
 def _split(ratings: np.ndarray, clusters: np.ndarray, *, level: float) -> tuple[Quantity, dict[str, int]]:

@@ -14,7 +14,7 @@ from scipy.special import ndtr
 
 from medcli.metrics.bootstrap import STUDENT, Resamples, describe, standard_error
 from medcli.metrics.intervals import resampled_reach, student_quantile
-from medcli.metrics.kappa import agreement_quantity, category_weights, weights_words
+from medcli.metrics.kappa import UNWEIGHTED, Weights, agreement_quantity
 from medcli.quantity import Quantity, beside, hypothesis_test, undefined, with_test
 
 
@@ -31,8 +31,7 @@ def fleiss_kappa(
     counts: np.ndarray,
     clusters: np.ndarray,
     *,
-    weights: str = "none",
-    values: np.ndarray | None = None,
+    weights: Weights = UNWEIGHTED,
     level: float,
 ) -> Quantity:
     """Fleiss' kappa with an interval over patients; without weights its null test and that of each category.
@@ -42,8 +41,6 @@ def fleiss_kappa(
     Args:
         counts: Readings of each image and category, int [images, categories].
         clusters: Patient of each image.
-        weights: As of `kappa.category_weights`.
-        values: What the categories stand for, float [categories], where they are not one apart.
 
     Returns:
         A quantity with `agreement`, `expected`, `prevalence`, and without weights `categories` (kappa and z
@@ -52,8 +49,8 @@ def fleiss_kappa(
     Reference: Fleiss, Psychological Bulletin 1971; 76:378; Fleiss, Nee & Landis 1979; 86:974 (null test);
     Gwet, Psychometrika 2008; 73:407 (interval).
     """
-    value = _coefficient(counts, clusters, kind="Fleiss", weights=weights, values=values, level=level)
-    if weights != "none":
+    value = _coefficient(counts, clusters, kind="Fleiss", weights=weights, level=level)
+    if weights.has_distances:
         return value
     test, categories = _null_test(np.asarray(counts, dtype=float))
     return with_test({**value, "categories": categories}, test)
@@ -63,32 +60,28 @@ def gwet_ac1(
     counts: np.ndarray,
     clusters: np.ndarray,
     *,
-    weights: str = "none",
-    values: np.ndarray | None = None,
+    weights: Weights = UNWEIGHTED,
     level: float,
 ) -> Quantity:
     """Gwet's AC1, which depends less on prevalence than kappa; with weights his AC2; as `fleiss_kappa`.
 
     Reference: Gwet, British Journal of Mathematical and Statistical Psychology 2008; 61:29.
     """
-    return _coefficient(counts, clusters, kind="Gwet", weights=weights, values=values, level=level)
+    return _coefficient(counts, clusters, kind="Gwet", weights=weights, level=level)
 
 
 def brennan_prediger(
     counts: np.ndarray,
     clusters: np.ndarray,
     *,
-    weights: str = "none",
-    values: np.ndarray | None = None,
+    weights: Weights = UNWEIGHTED,
     level: float,
 ) -> Quantity:
     """Agreement against readers who guess all categories alike; arguments as of `fleiss_kappa`.
 
     Reference: Brennan & Prediger, Educational and Psychological Measurement 1981; 41:687.
     """
-    return _coefficient(
-        counts, clusters, kind="Brennan-Prediger", weights=weights, values=values, level=level
-    )
+    return _coefficient(counts, clusters, kind="Brennan-Prediger", weights=weights, level=level)
 
 
 def conger_kappa(
@@ -96,8 +89,7 @@ def conger_kappa(
     clusters: np.ndarray,
     *,
     num_categories: int,
-    weights: str = "none",
-    values: np.ndarray | None = None,
+    weights: Weights = UNWEIGHTED,
     level: float,
     seed: int,
 ) -> Quantity:
@@ -109,8 +101,6 @@ def conger_kappa(
     Args:
         ratings: Categories from 0, float [images, readers]; NaN is a missing reading.
         clusters: Patient of each image.
-        weights: As of `kappa.category_weights`.
-        values: What the categories stand for, float [categories], where they are not one apart.
         seed: Of the bootstrap over patients.
 
     Reference: Conger, Psychological Bulletin 1980; 88:322; Gwet, Handbook of Inter-Rater Reliability, 4th
@@ -119,12 +109,9 @@ def conger_kappa(
     ratings = np.asarray(ratings, dtype=float)
     is_read = ~np.isnan(ratings).all(axis=1)
     kept, owners = ratings[is_read], np.unique(np.asarray(clusters)[is_read], return_inverse=True)[1]
-    method = "Conger's kappa" + weights_words(weights)
+    method = "Conger's kappa" + weights.words
     facts: dict[str, Any] = {"n": len(kept), "n_clusters": len(np.unique(owners))}
-    counts, merit = (
-        rating_counts(kept, num_categories=num_categories),
-        _merit(num_categories, weights, values),
-    )
+    counts, merit = rating_counts(kept, num_categories=num_categories), weights.merit(num_categories)
     if not np.any(counts.sum(axis=1) > 1):
         return undefined("no image has two readings", method=method, **facts)
     sums = np.stack([np.bincount(owners, column) for column in _conger_parts(kept, counts, merit).T], axis=1)
@@ -174,24 +161,19 @@ def _pairs_agreed(counts: np.ndarray, merit: np.ndarray) -> np.ndarray:
     return np.where(readings > 1, np.sum(counts * (counts @ merit - 1), axis=1) / pairs, 0.0)
 
 
-def _merit(num_categories: int, weights: str, values: np.ndarray | None) -> np.ndarray:
-    return category_weights(np.arange(num_categories) if values is None else values, weights)
-
-
 def _coefficient(
     counts: np.ndarray,
     clusters: np.ndarray,
     *,
     kind: str,
-    weights: str,
-    values: np.ndarray | None,
+    weights: Weights,
     level: float,
 ) -> Quantity:
     """(observed - expected) / (1 - expected), with a linearised variance over patients and Student's t."""
     counts = np.asarray(counts, dtype=float)
-    gwet = "Gwet's AC1" if weights == "none" else "Gwet's AC2"
-    method = {"Fleiss": "Fleiss' kappa", "Gwet": gwet}.get(kind, kind) + weights_words(weights)
-    merit = _merit(counts.shape[1], weights, values)
+    gwet = "Gwet's AC2" if weights.has_distances else "Gwet's AC1"
+    method = {"Fleiss": "Fleiss' kappa", "Gwet": gwet}.get(kind, kind) + weights.words
+    merit = weights.merit(counts.shape[1])
     readings = counts.sum(axis=1)
     rated, twice = readings > 0, readings > 1
     counts, readings, used = counts[rated], readings[rated], np.asarray(clusters)[rated]

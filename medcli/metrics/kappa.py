@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr
@@ -15,14 +16,52 @@ from medcli.quantity import Quantity, beside, hypothesis_test, quantity, undefin
 WEIGHTS = ("none", "linear", "quadratic")
 
 
+@dataclass(frozen=True)
+class Weights:
+    """How much of an agreement it is that two readings are in categories some way apart.
+
+    Attributes:
+        kind: `none`: nothing wherever they differ; `linear`: one less their distance over the largest
+            distance; `quadratic`: one less its square.
+        values: What the categories stand for, float [categories], rising, where they are not one apart.
+    """
+
+    kind: str = "none"
+    values: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in WEIGHTS:
+            raise DataError(f"weights of kappa are {', '.join(WEIGHTS)}, not {self.kind!r}")
+
+    @property
+    def has_distances(self) -> bool:
+        """Whether categories are nearer and further."""
+        return self.kind != "none"
+
+    @property
+    def words(self) -> str:
+        """What a method says of them."""
+        return f", {self.kind} weights" if self.has_distances else ""
+
+    def merit(self, num_categories: int) -> np.ndarray:
+        """Agreement of each pair of categories, [categories, categories]: 1 on the diagonal, 0 furthest."""
+        values = np.arange(float(num_categories)) if self.values is None else self.values
+        distance = np.abs(np.subtract.outer(values, values)) / (np.ptp(values) or 1 if len(values) else 1)
+        if not self.has_distances:
+            return (distance == 0).astype(float)
+        return 1 - distance ** {"linear": 1, "quadratic": 2}[self.kind]
+
+
+UNWEIGHTED = Weights()
+
+
 def cohen_kappa(
     first: np.ndarray,
     second: np.ndarray,
     clusters: np.ndarray,
     *,
     num_categories: int,
-    weights: str = "none",
-    values: np.ndarray | None = None,
+    weights: Weights = UNWEIGHTED,
     level: float,
 ) -> Quantity:
     """Cohen's kappa with its asymptotic interval, the observed agreement and both readers' prevalences.
@@ -34,8 +73,6 @@ def cohen_kappa(
         second: By the other.
         clusters: Patient of each image; the variance is summed by patient.
         num_categories: How many categories there are.
-        weights: `none`, or disagreement that grows `linear` or `quadratic` with distance.
-        values: What the categories stand for, float [categories], where they are not one apart.
 
     Returns:
         A quantity with `agreement`, `expected`, `prevalence` [readers, categories] and `test` (of
@@ -46,9 +83,8 @@ def cohen_kappa(
     """
     table = np.zeros((num_categories, num_categories))
     np.add.at(table, (np.asarray(first, dtype=int), np.asarray(second, dtype=int)), 1)
-    merit = category_weights(np.arange(num_categories) if values is None else values, weights)
-    parts = kappa_parts(table, merit)
-    method = "Cohen's kappa" + weights_words(weights)
+    parts = kappa_parts(table, weights.merit(num_categories))
+    method = "Cohen's kappa" + weights.words
     n, used = len(first), len(np.unique(clusters))
     facts = {name: parts[name] for name in ("agreement", "expected", "prevalence")}
     if parts["kappa"] is None:
@@ -78,7 +114,7 @@ def kappa_parts(table: np.ndarray, merit: np.ndarray) -> dict:
 
     Args:
         table: Images by category of the first and of the second reader.
-        merit: As `category_weights` gives it.
+        merit: As `Weights.merit` gives it.
 
     Returns:
         `kappa`, `agreement`, `expected`, `prevalence`, `null_error`, `influence` [categories, categories]
@@ -157,23 +193,3 @@ def agreement_quantity(
         flags=flags,
         reason=None if interval else "no interval: agreement does not vary between patients",
     )
-
-
-def category_weights(values: np.ndarray, kind: str) -> np.ndarray:
-    """Agreement of each pair of categories, [categories, categories]: 1 on the diagonal, 0 furthest from it.
-
-    Args:
-        values: What the categories stand for, float [categories], rising.
-        kind: `none`: 0 wherever they differ; `linear`: one less their distance over the largest distance;
-            `quadratic`: one less its square.
-    """
-    if kind not in WEIGHTS:
-        raise DataError(f"weights of kappa are {', '.join(WEIGHTS)}, not {kind!r}")
-    values = np.asarray(values, dtype=float)
-    distance = np.abs(np.subtract.outer(values, values)) / (np.ptp(values) or 1 if len(values) else 1)
-    return {"none": (distance == 0).astype(float), "linear": 1 - distance, "quadratic": 1 - distance**2}[kind]
-
-
-def weights_words(kind: str) -> str:
-    """What a method says of its weights."""
-    return "" if kind == "none" else f", {kind} weights"

@@ -17,7 +17,7 @@ from medcli.metrics.chance_corrected import (
     rating_counts,
 )
 from medcli.metrics.icc import FORMS, icc
-from medcli.metrics.kappa import cohen_kappa
+from medcli.metrics.kappa import Weights, cohen_kappa
 from medcli.metrics.krippendorff import krippendorff_alpha
 from tests.metrics.oracles import expected, numbers, table
 
@@ -42,7 +42,12 @@ def test_cohen_agrees_with_r(name, kind):
     counts, wanted = np.array(COHEN[name]["table"]), COHEN[name][kind]
     first, second = readings_of(counts)
     found = cohen_kappa(
-        first, second, np.arange(len(first)), num_categories=len(counts), weights=KINDS[kind], level=0.95
+        first,
+        second,
+        np.arange(len(first)),
+        num_categories=len(counts),
+        weights=Weights(KINDS[kind]),
+        level=0.95,
     )
     assert found["estimate"] == pytest.approx(wanted["kappa"], rel=1e-9)
     assert found["se"] == pytest.approx(wanted["se_asymptotic"], rel=1e-9)
@@ -85,14 +90,14 @@ def test_perfect_agreement_on_one_category_is_undefined_and_on_two_is_one():
     empty = cohen_kappa(same[:0], same[:0], same[:0], num_categories=2, level=0.95)
     assert empty["reason"] == "no cases"
     with pytest.raises(DataError, match="cubic"):
-        cohen_kappa(same, same, same, num_categories=2, weights="cubic", level=0.95)
+        Weights("cubic")
 
 
 @given(st.integers(0, 10**6), st.sampled_from(["none", "linear", "quadratic"]))
 def test_images_doubled_within_a_patient_add_nothing_to_kappa(seed, weights):
     generator = np.random.default_rng(seed)
     first, second = generator.integers(0, 3, size=(2, 20))
-    options = {"num_categories": 3, "weights": weights, "level": 0.95}
+    options = {"num_categories": 3, "weights": Weights(weights), "level": 0.95}
     once = cohen_kappa(first, second, np.arange(20), **options)
     twice = cohen_kappa(np.tile(first, 2), np.tile(second, 2), np.tile(np.arange(20), 2), **options)
     assert twice["estimate"] == pytest.approx(once["estimate"])

@@ -17,7 +17,7 @@ from medcli.metrics.bins import Bins, bin_codes
 from medcli.metrics.chance_corrected import brennan_prediger, fleiss_kappa, gwet_ac1, rating_counts
 from medcli.metrics.ece import binned_errors
 from medcli.metrics.hand_till import hand_till_auc
-from medcli.metrics.kappa import cohen_kappa
+from medcli.metrics.kappa import Weights, cohen_kappa
 from medcli.metrics.krippendorff import krippendorff_alpha
 from medcli.metrics.obuchowski_rockette import GENERALISATIONS, Design, compare_modalities
 from medcli.metrics.probability import expected_calibration_error
@@ -99,7 +99,7 @@ def test_weighted_kappa_is_one_less_the_ratio_of_disagreements(seed, weights, ki
         first[:] = 0
         second = first if kind == "alike" else second
     found = cohen_kappa(
-        first, second, np.arange(size), num_categories=categories, weights=weights, level=0.95
+        first, second, np.arange(size), num_categories=categories, weights=Weights(weights), level=0.95
     )
     power = {"none": 0, "linear": 1, "quadratic": 2}[weights]
 
