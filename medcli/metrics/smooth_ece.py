@@ -76,7 +76,8 @@ class _Grid:
         """Of these outcomes, [images]."""
         gaps = (self.p - outcomes) / len(self.p)
         mass = np.bincount(self.low, (1 - self.share) * gaps, _POINTS)
-        return self._fixed_point(mass + np.bincount(self.low + 1, self.share * gaps, _POINTS))
+        mass += np.bincount(self.low + 1, self.share * gaps, _POINTS)
+        return float(self._fixed_points(mass[None])[0])
 
     def perfect(self, *, seed: int, simulations: int) -> np.ndarray:
         """Errors of outcomes drawn from the probabilities; images between two points are drawn together."""
@@ -86,21 +87,25 @@ class _Grid:
             for values in (self.p, self.share)
         )
         generator = np.random.Generator(np.random.PCG64(seed))
-        errors = np.empty(simulations)
-        for number in range(simulations):
-            gaps = (counts * risk - generator.binomial(counts, np.minimum(risk, 1))) / len(self.p)
-            errors[number] = self._fixed_point(np.append((1 - share) * gaps, 0) + np.append(0, share * gaps))
-        return errors
+        drawn = generator.binomial(counts, np.minimum(risk, 1), size=(simulations, len(counts)))
+        gaps = (counts * risk - drawn) / len(self.p)
+        mass = np.zeros((simulations, _POINTS))
+        mass[:, :-1] = (1 - share) * gaps
+        mass[:, 1:] += share * gaps
+        return self._fixed_points(mass)
 
-    def _fixed_point(self, mass: np.ndarray) -> float:
-        """The width that is the mean size: sizes fall as widths grow, so halving finds it."""
+    def _fixed_points(self, mass: np.ndarray) -> np.ndarray:
+        """The width that is the mean size of each row [rows, points]: sizes fall as widths grow: halving."""
         from scipy.fft import dct, idct
 
         # Smoothing with reflection at both ends is damping of cosines.
         waves = dct(mass / self.weights, type=1)
-        low, high = 0.0, 1.0
-        while high - low > 1 / (4 * _POINTS):
+        low, high = np.zeros(len(mass)), np.ones(len(mass))
+        step = 1.0
+        while step > 1 / (4 * _POINTS):
             middle = (low + high) / 2
-            smoothed = idct(waves * np.exp(-self.decay * middle**2), type=1)
-            low, high = (middle, high) if np.abs(smoothed) @ self.weights > middle else (low, middle)
+            smoothed = idct(waves * np.exp(-self.decay * middle[:, None] ** 2), type=1)
+            is_larger = np.abs(smoothed) @ self.weights > middle
+            low, high = np.where(is_larger, middle, low), np.where(is_larger, high, middle)
+            step /= 2
         return (low + high) / 2
