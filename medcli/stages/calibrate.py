@@ -15,6 +15,7 @@ from medcli.calibration.prevalence import apply_shifts, shift_values
 from medcli.calibration.prevalence_error import Images
 from medcli.calibration.referee import Task, cross_fitted, judge_methods
 from medcli.calibration.scores import is_exclusive, to_probabilities
+from medcli.calibration.uncertainty import with_intervals
 from medcli.config import CalibrateConfig, EvaluateConfig
 from medcli.errors import DataError, at
 from medcli.metrics.patients import patient_codes
@@ -108,6 +109,9 @@ def _calibrate(predictions: Predictions, config: CalibrateConfig, *, rule: Rule)
     if shift is not None:
         decided = apply_shifts(decided, shift_values(shift), exclusive=exclusive)
     points = operating_points(task.classes, targets, decided, clusters, held=held, rule=rule, level=LEVEL)
+    fitted["parameters"] = with_intervals(
+        fitted["parameters"], scores, targets, clusters, kind=task.kind, exclusive=exclusive, level=LEVEL
+    )
     return {
         **fitted,
         "score": task.kind,

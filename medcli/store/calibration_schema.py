@@ -62,6 +62,7 @@ CALIBRATION_SCHEMA: dict[str, Any] = {
                     "method": _NAME,
                     "flags": _NAMES_IN,
                     "reason": _STRING_OR_NULL,
+                    "intervals": {"type": "object", "additionalProperties": QUANTITY_SCHEMA},
                 },
             },
         },

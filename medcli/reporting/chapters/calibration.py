@@ -6,10 +6,10 @@ from typing import Any
 
 from medcli.reporting.chapter import Chapter, Rows, Section
 from medcli.reporting.sources.making import CALIBRATORS
-from medcli.reporting.words import number, printable
+from medcli.reporting.words import number, printable, with_interval
 
 NAMES = {"none": "as given", **{name: label for name, (label, _) in CALIBRATORS.items()}}
-_FACTS = {"class", "method", "flags", "reason"}
+_FACTS = {"class", "method", "flags", "reason", "intervals"}
 
 
 def _words(section: Section) -> dict[str, Any]:
@@ -38,7 +38,11 @@ def _values(entry: dict[str, Any]) -> str:
     values = {name: value for name, value in entry.items() if name not in _FACTS and value is not None}
     if "scores" in values:
         return f"{len(values['scores'])} corners"
-    return ", ".join(f"{printable(name)} {number(value)}" for name, value in values.items())
+    intervals = entry.get("intervals", {})
+    return ", ".join(
+        f"{printable(name)} {with_interval(intervals[name]) if name in intervals else number(value)}"
+        for name, value in values.items()
+    )
 
 
 def _tables(section: Section) -> dict[str, Rows]:

@@ -46,4 +46,10 @@ METHODS = (
         "The Brier score is decomposed by isotonic regression (CORP).",
         "Dimitriadis T, Gneiting T, Jordan AI. PNAS 2021;118:e2016191118.",
     ),
+    Method(
+        "sandwich by patient",
+        "Temperatures, slopes and intercepts of the calibration have intervals by the sandwich of their "
+        "likelihood, by patient, for the method that was taken.",
+        "Liang KY, Zeger SL. Biometrika 1986;73:13-22.",
+    ),
 )
