@@ -14,6 +14,7 @@ from medcli.metrics.arms import compare_arms
 from medcli.metrics.black_box_shift import Called, black_box_shift
 from medcli.metrics.bootstrap import Resamples
 from medcli.metrics.call_differences import Calls, compare_calls
+from medcli.metrics.cochran import cochran_q
 from medcli.metrics.decision_curve import net_benefit, net_benefit_difference
 from medcli.metrics.label import label_of
 from medcli.metrics.measures import RANKED, TRUSTED, called
@@ -387,7 +388,25 @@ def _truth_of_readers() -> dict[str, float]:
     return truth
 
 
+def sites_of_a_kind(
+    generator: np.random.Generator, size: int, *, clustered: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Estimates of twelve sites that differ as much as their errors make them, with these errors."""
+    errors = np.full(SITES, np.sqrt(TAU_SQUARED))
+    spread = np.sqrt(TAU_SQUARED) * generator.normal(size=SITES)
+    return spread + errors * generator.normal(size=SITES), errors
+
+
+def measured_spread(data: tuple[np.ndarray, np.ndarray], resamples: int, seed: int) -> dict[str, Any]:
+    """How much sites differ beyond their errors."""
+    return cochran_q(*(values.tolist() for values in data), level=0.95, n=SITES, n_clusters=SITES)
+
+
+SITES, TAU_SQUARED = 12, 0.04
+_SPREAD = {"i_squared": 0.5, "tau_squared": TAU_SQUARED}
+
 DESIGNS = {
+    "spread": Design(sites_of_a_kind, measured_spread, truth=_SPREAD),
     "label": Design(one_label, measured_label),
     "labels": Design(three_labels, measured_labels),
     "classes": Design(three_classes, measured_classes),

@@ -123,7 +123,7 @@ def test_the_interval_for_readers_like_these_covers():
 def test_holm_keeps_the_stronger_claims():
     def difference(estimate, se):
         ci = [estimate - 1.96 * se, estimate + 1.96 * se]
-        return {"estimate": estimate, "ci": ci, "se": se, "df": None, "reason": None}
+        return {"estimate": estimate, "ci": ci, "level": 0.95, "se": se, "df": None, "reason": None}
 
     values = [difference(0.1, 0.02), difference(0.1, 0.045), difference(0.0, 0.01), difference(-0.2, 0.03)]
     judged = [judge(value, margin=0.05) for value in values]
