@@ -201,6 +201,11 @@ def check_manifest(document: Any) -> None:
     version = document.get("medcli") if isinstance(document, dict) else None
     if version is None:
         raise DataError("this JSON is not a medcli manifest", hint="medcli ingest makes one")
+    if (kind := str(version).partition("/")[0]) != "manifest":
+        raise DataError(
+            f"it holds results ({kind[:40]!r}), a manifest was expected",
+            hint="the manifest is what the command wrote to -o or to standard output",
+        )
     if version != MANIFEST_VERSION:
         raise DataError(
             f"it is {str(version)[:40]!r}, this medcli reads {MANIFEST_VERSION!r}",

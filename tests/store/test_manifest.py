@@ -63,6 +63,10 @@ def test_paths_follow_the_manifest(tmp_path: Path) -> None:
         ('{"medcli": "manifest/1", "records": [', "not a whole JSON document"),
         ("[1]", "not a medcli manifest"),
         ('{"medcli": "manifest/9", "records": [], "history": []}', "manifest/9"),
+        (
+            '{"medcli": "evaluation/2", "task": {}}',
+            r"it holds results \('evaluation'\), a manifest was expected",
+        ),
         ('{"medcli": "manifest/1", "history": []}', "records"),
         ('{"medcli": "manifest/1", "records": [NaN], "history": []}', "NaN is not JSON"),
         ('{"medcli": "manifest/1", "records": [' + "9" * 5000 + "]}", "not a whole JSON document"),
