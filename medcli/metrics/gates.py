@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import operator
 import re
@@ -49,6 +50,13 @@ class Gate:
     end: str
 
 
+def _meant(name: str) -> str:
+    """The measure that a misspelt one may be, and all there are."""
+    known = list(dict.fromkeys((*OVERALL, *OF_LABELS)))
+    near = difflib.get_close_matches(name.lower(), [*ALIASES, *known], n=1)
+    return f"{f'did you mean {near[0]}? ' if near else ''}there are {', '.join(known)}"
+
+
 def parse_gate(text: str) -> Gate:
     """A gate from `MEASURE[:LABEL] >= NUMBER[@estimate|ci_low|ci_high]`; also `>`, `<=`, `<`.
 
@@ -62,8 +70,7 @@ def parse_gate(text: str) -> Gate:
     name, label, compare, number, end = found.groups()
     measure = ALIASES.get(name, name)
     if measure not in {*OF_LABELS, *OVERALL}:
-        known = ", ".join(dict.fromkeys((*OVERALL, *OF_LABELS)))
-        raise UsageError(f"requirement {text!r}: there is no measure {name!r}", hint=f"there are {known}")
+        raise UsageError(f"requirement {text!r}: there is no measure {name!r}", hint=_meant(name))
     if (end or "estimate") not in ENDS:
         raise UsageError(f"requirement {text!r}: {end!r} is not one of {', '.join(ENDS)}", hint=hint)
     try:

@@ -110,3 +110,13 @@ def test_each_failure_is_one_line_with_its_value_or_reason():
         "accuracy>0.7 is not met: it is 0.7",
     ]
     assert failures(outcome("auc:Edema>0")) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("auroz", "auroc"), ("AUROC", "auroc"), ("sensitivty", "sensitivity"), ("xyzzy", None)],
+)
+def test_a_misspelt_measure_is_told_what_it_may_be(written, meant):
+    with pytest.raises(UsageError) as caught:
+        parse_gate(f"{written}>=0.9")
+    assert caught.value.hint.startswith(f"did you mean {meant}? " if meant else "there are macro_auc")
