@@ -81,7 +81,7 @@ def auc_difference(
         else [],
         reason=None if interval else "the difference has no variance",
     )
-    return with_test({**value, **facts, "covariance": covariance}, _z_test(difference, se))
+    return _tested({**value, **facts, "covariance": covariance}, _z_test(difference, se))
 
 
 def unpaired_delong_test(
@@ -183,7 +183,22 @@ def macro_difference(
         flags=[f"a label has fewer than {FEW} positive or negative patients"] if mean.fewest < FEW else [],
         reason=None if se else "the difference has no variance",
     )
-    return with_test(value, _z_test(difference, se))
+    return _tested(value, _z_test(difference, se))
+
+
+def _tested(value: Quantity, result: TestResult) -> Quantity:
+    """With few patients the interval is no longer the test turned around: said where the two disagree."""
+    is_beyond = value["ci"] is not None and not value["ci"][0] <= 0 <= value["ci"][1]
+    if (
+        value["ci"] is not None
+        and result["p"] is not None
+        and is_beyond != (result["p"] < 1 - value["level"])
+    ):
+        told = "the interval leaves out 0, its test is not significant"
+        if not is_beyond:
+            told = "the test is significant, but with so few patients the interval holds 0"
+        value = {**value, "flags": [*value["flags"], told]}
+    return with_test(value, result)
 
 
 def _z_test(difference: float, se: float) -> TestResult:

@@ -189,6 +189,20 @@ def test_few_patients_keep_the_difference_inside_its_interval(seed):
         assert swapped["ci"] == pytest.approx([-found["ci"][1], -found["ci"][0]], abs=1e-9)
 
 
+def test_a_test_and_an_interval_that_disagree_are_flagged():
+    flagged = []
+    for seed in range(60):
+        generator = np.random.default_rng(seed)
+        targets, scores = np.arange(24) < 8, generator.integers(0, 6, size=(2, 24))
+        found = delong_test(targets, *(scores + [[3], [1]] * targets), np.arange(24), level=0.95)
+        if found["ci"]:
+            is_beyond = not found["ci"][0] <= 0 <= found["ci"][1]
+            told = any("interval" in flag for flag in found["flags"])
+            assert told == (is_beyond != (found["test"]["p"] < 0.05))
+            flagged.append(told)
+    assert 0 < sum(flagged) < len(flagged) / 2
+
+
 def test_holm_and_the_false_discovery_rate_worked_by_hand():
     assert holm([0.01, None, 0.04, 0.03]) == pytest.approx([0.03, None, 0.06, 0.06])
     assert holm([0.5, 0.6]) == [1.0, 1.0]
