@@ -1,6 +1,6 @@
 """Intervals of fitted temperatures, slopes and biases: the sandwich of the likelihood, summed by patient.
 
-Reference: Liang & Zeger, Biometrika 1986; 73:13 (working independence); Huber 1967.
+Reference: White, Econometrica 1982; 50:1; Liang & Zeger, Biometrika 1986; 73:13 (by patient).
 """
 
 from __future__ import annotations

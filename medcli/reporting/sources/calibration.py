@@ -50,6 +50,6 @@ METHODS = (
         "sandwich by patient",
         "Temperatures, slopes and intercepts of the calibration have intervals by the sandwich of their "
         "likelihood, by patient, for the method that was taken.",
-        "Liang KY, Zeger SL. Biometrika 1986;73:13-22.",
+        "White H. Maximum likelihood estimation of misspecified models. Econometrica 1982;50:1-25.",
     ),
 )
