@@ -38,7 +38,9 @@ def verdict_lines(evaluation: dict[str, Any], width: int = 80) -> list[str]:
     section = evaluation.get("readers")
     if not section:
         return []
-    header = ["model less mean reader", " model", " readers", " difference", "after Holm"]
+    measures = {entry["main"]: None for entry in section["classes"] if entry["main"]}
+    title = ", ".join(["model less mean reader", *map(in_sentence, measures)])
+    header = ["class", " model", " readers", " difference", "after Holm"]
     rows = []
     for entry in section["classes"]:
         if entry["main"] is None:
@@ -47,7 +49,7 @@ def verdict_lines(evaluation: dict[str, Any], width: int = 80) -> list[str]:
         value = entry["against_mean"][entry["main"]]
         model, readers = (number(item, digits=2) for item in value.get("values", (None, None)))
         rows.append([entry["class"], model, readers, _short(value), value["holm"]["verdict"]])
-    return ["", *text_table(header, rows, width=width).splitlines(), ""]
+    return ["", *textwrap.wrap(title, width), *text_table(header, rows, width=width).splitlines(), ""]
 
 
 def _agreement(document: dict[str, Any], arm: str, *, width: int) -> str:

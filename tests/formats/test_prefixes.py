@@ -54,7 +54,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "tiff-int32-tiles": lambda: imagecodecs.tiff_encode(SLOPE.astype(np.int32), tile=(16, 16)),
     "nifti": lambda: nifti_bytes(VOLUME),
     "nifti-2": lambda: nibabel.Nifti2Image(VOLUME, np.eye(4)).to_bytes(),
-    "nifti-gzip": lambda: gzip.compress(nifti_bytes(VOLUME)),
+    "nifti-gzip": lambda: gzip.compress(nifti_bytes(VOLUME), mtime=0),
     "npz": lambda: npz_bytes(x=NOISE),
     "dicom-implicit": lambda: dicom_bytes(SLOPE, syntax=uid.ImplicitVRLittleEndian),
     "dicom-big-endian": lambda: dicom_bytes(SLOPE, syntax=uid.ExplicitVRBigEndian),

@@ -20,7 +20,7 @@ SPELLINGS = {
     "BOM": ("t.csv", b"\xef\xbb\xbf" + TEXT.encode()),
     "UTF-16": ("t.csv", TEXT.encode("utf-16")),
     "UTF-16 big endian": ("t.csv", b"\xfe\xff" + TEXT.encode("utf-16-be")),
-    "gzip": ("t.csv.gz", gzip.compress(TEXT.encode())),
+    "gzip": ("t.csv.gz", gzip.compress(TEXT.encode(), mtime=0)),
     "no last newline": ("t.csv", TEXT.encode().rstrip()),
     "blank lines": ("t.csv", TEXT.replace("\n", "\n\n,\n").encode()),
     "spaces": ("t.csv", TEXT.replace("label", " label ").replace("a.png,", "a.png ,").encode()),
