@@ -10,7 +10,7 @@ from medcli.checks import check_between
 from medcli.errors import DataError
 from medcli.metrics.bootstrap import Ranking, Resamples, describe, logit_bounds, ranking, standard_error
 from medcli.metrics.discrimination import FEW, one_class_reason
-from medcli.metrics.intervals import normal_quantile
+from medcli.metrics.intervals import resampled_reach
 from medcli.quantity import Quantity, beside, quantity, undefined
 
 
@@ -27,7 +27,8 @@ def partial_auc(
 ) -> Quantity:
     """Partial area, standardised so that chance is 0.5 and perfect is 1, with its raw value beside.
 
-    The interval is on the logit scale, with the standard error of resampled patients.
+    The interval is on the logit scale, with the standard error of resampled patients, and reaches further
+    where few of them are of a kind.
 
     Args:
         targets: 1 or 0, [images], no unknowns.
@@ -55,9 +56,9 @@ def partial_auc(
     values = resamples.evaluate(lambda counts: _areas(order, counts, low=low, high=high, focus=focus))
     estimate = float(standardise(np.float64(raw), low=low, high=high))
     se = standard_error(standardise(values, low=low, high=high))
-    interval = None if se is None else logit_bounds(estimate, se, z=normal_quantile(level))
+    fewest = min(len(np.unique(np.asarray(clusters)[is_positive == kind])) for kind in (True, False))
+    interval = None if se is None else logit_bounds(estimate, se, z=resampled_reach(level, fewest))
     told = describe(values, kind="logit scale")
-    few = min(is_positive.sum(), (~is_positive).sum()) < FEW
     value = quantity(
         estimate,
         ci=interval,
@@ -66,7 +67,7 @@ def partial_auc(
         method=f"{method}, {told['method']}",
         n=len(targets),
         n_clusters=used,
-        flags=[f"fewer than {FEW} positives or negatives"] if few else [],
+        flags=[f"fewer than {FEW} positive or negative patients"] if fewest < FEW else [],
         reason=None if interval else "resamples of patients do not vary, or the area is 0 or perfect",
     )
     value = beside(value, rule="chance", estimate=0.5)
