@@ -119,6 +119,8 @@ def partial_areas(
                     here = last_false / negatives, false_calls / negatives
                     rates = last_true / positives, true_calls / positives
                     area += _slice(here, rates, edges)
+                    if here[1] >= edges[1]:
+                        break
                 last_true, last_false = true_calls, false_calls
         result[resample] = area
     return result
