@@ -8,6 +8,7 @@ from typing import Any
 
 from medcli.config import ShowConfig
 from medcli.errors import DataError
+from medcli.reporting.words import count
 from medcli.store.kinds import Kind, kind_of
 from medcli.store.manifest import Manifest, read_manifest
 from medcli.store.references import display
@@ -40,10 +41,16 @@ def run(config: ShowConfig) -> dict[str, Any]:
 
 def _manifest_facts(manifest: Manifest) -> dict[str, Any]:
     facts: dict[str, Any] = {"kind": "manifest/1", "task": manifest.task}
-    facts |= _records_facts(manifest.records)
+    # A table of scores has predictions and no records.
+    if manifest.records or not manifest.predictions:
+        facts |= _records_facts(manifest.records)
     facts["rejected"] = dict(sorted(Counter(item["code"] for item in manifest.rejected).items()))
     if manifest.splits:
         facts["parts"] = {part: len(ids) for part, ids in manifest.splits["parts"].items()}
+    if manifest.evaluation:
+        results = _results_facts(manifest.evaluation)
+        facts["evaluated"] = f"{count(results['n'], 'image')}, part {results['part']}"
+        facts |= {name: results[name] for name in ("auc", "flags")}
     files = [*manifest.shards, *manifest.predictions.values()]
     files += [ref for ref in (manifest.model, manifest.sources) if ref]
     facts["files"] = {display(Path(ref["path"])): ref["sha256"] for ref in files}

@@ -45,3 +45,18 @@ def test_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"\x00\x01nothing")
     with pytest.raises(DataError, match="no file of medcli"):
         run(ShowConfig(file=str(tmp_path / "x")))
+
+
+def test_an_evaluated_table_has_areas_and_no_count_of_records(tmp_path: Path) -> None:
+    from medcli.config import EvaluateConfig
+    from medcli.stages.evaluate import run as evaluate
+
+    rows = [f"{k},{k},{k % 2},{(k % 7 + 3 * (k % 2)) / 10}" for k in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["id,patient,target,score", *rows]) + "\n")
+    options = {"report": tmp_path / "r", "key_file": tmp_path / "key", "resamples": 50}
+    write_manifest(evaluate(EvaluateConfig(source=str(tmp_path / "t.csv"), **options)), tmp_path / "s.json")
+    facts = run(ShowConfig(file=str(tmp_path / "s.json")))
+    assert facts["evaluated"] == "60 images, part test"
+    assert "images" not in facts
+    assert next(iter(facts["auc"].values())).startswith("0.8")
+    assert "evaluated    60 images, part test" in render(facts)
