@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from scipy.optimize import brentq
@@ -48,22 +49,36 @@ def clopper_pearson(successes: float, size: float, *, level: float) -> Interval:
 
 
 def effective_size(successes: np.ndarray, clusters: np.ndarray) -> float:
-    """How many independent images carry as much about a proportion as these images of fewer patients.
+    """How many independent images carry as much about a proportion as these images of fewer patients."""
+    return effective_images([successes], clusters)
 
-    The number of images over the design effect (Rao & Scott, Biometrics 1992), which is taken as at least
-    1, and with fewer than 50 patients a standard error larger than it is found (`cautious`). When all images
-    agree, or are of one patient, the design effect is unknown; each patient then counts once.
+
+def effective_images(shares: Iterable[np.ndarray], clusters: np.ndarray) -> float:
+    """How many independent images carry as much about several shares as these images of fewer patients.
+
+    The number of images over the mean design effect (Rao & Scott, Annals of Statistics 1984; Biometrics
+    1992), which is taken as at least 1, and with fewer than 50 patients a standard error larger than it is
+    found (`cautious`). When all images agree, or are of one patient, the design effect is unknown; each
+    patient then counts once.
+
+    Args:
+        shares: Which images are counted in each share, such as those below a point; bool [images] each.
+        clusters: Patient of each image, at least one.
     """
-    size, share = len(successes), float(np.mean(successes))
+    size = len(clusters)
     _, codes, counts = np.unique(clusters, return_inverse=True, return_counts=True)
     num_clusters = len(counts)
     if num_clusters == size:
         return float(size)
-    if num_clusters == 1 or share in {0.0, 1.0}:
+    found = expected = 0.0
+    for inside in shares:
+        share = float(np.mean(inside))
+        deviations = np.bincount(codes, inside) - share * counts
+        found += float(np.sum(deviations**2))
+        expected += size * share * (1 - share)
+    if num_clusters == 1 or expected == 0:
         return float(num_clusters)
-    deviations = np.bincount(codes, successes) - share * counts
-    design_effect = float(np.sum(deviations**2)) / (size * share * (1 - share))
-    return size / max(1.0, cautious(design_effect, counts))
+    return size / max(1.0, cautious(found / expected, counts))
 
 
 def cautious(design_effect: float, counts: np.ndarray) -> float:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from scipy.special import chdtrc, kolmogi, kolmogorov, stdtr
 
-from medcli.metrics.intervals import cautious, mean_value
+from medcli.metrics.intervals import effective_images, mean_value
 from medcli.quantity import Quantity, TestResult, beside, hypothesis_test, quantity, undefined, with_test
 
 # What practitioners read off the population stability index; it has no theory behind it.
@@ -26,8 +25,8 @@ def kolmogorov_smirnov(
 ) -> TestResult:
     """Largest distance between two distributions of a number.
 
-    Where patients repeat, the p-value is asymptotic at the effective numbers of images (`effective_images`);
-    otherwise it is exact for few images.
+    Where patients repeat, the p-value is asymptotic at the effective numbers of images
+    (`intervals.effective_images`); otherwise it is exact for few images.
 
     Args:
         first: Values of one set, float [images]; NaN is left out.
@@ -62,32 +61,6 @@ def kolmogorov_smirnov(
         **hypothesis_test(name, statistic=distance, p=p),
         "noticeable": float(kolmogi(0.05)) / math.sqrt(effective),
     }
-
-
-def effective_images(shares: Iterable[np.ndarray], clusters: np.ndarray) -> float:
-    """How many independent images carry as much about a distribution as these images of fewer patients.
-
-    Their number over the mean design effect of some of its shares, which is at least 1, and of fewer than 50
-    patients is taken as larger (`intervals.cautious`).
-
-    Args:
-        shares: Which images are below a point, or in a bin; bool [images] each.
-        clusters: Patient of each image, at least one.
-
-    Reference: Rao & Scott, Annals of Statistics 1984; 12:46 (mean of design effects).
-    """
-    size = len(clusters)
-    _, codes, counts = np.unique(clusters, return_inverse=True, return_counts=True)
-    if len(counts) == size:
-        return float(size)
-    found = expected = 0.0
-    for inside in shares:
-        share = float(inside.mean())
-        found += float(np.sum(np.bincount(codes, inside - share) ** 2))
-        expected += size * share * (1 - share)
-    if len(counts) == 1 or expected == 0:
-        return float(len(counts))
-    return size / max(1.0, cautious(found / expected, counts))
 
 
 def paired_change(

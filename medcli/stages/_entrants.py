@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from medcli.cohorts.fields import field_value
 from medcli.config import CompareConfig, Part
 from medcli.errors import DataError, UsageError
 from medcli.stages._predictions import load_source, open_predictions, predictions_of, take_rows
@@ -68,9 +69,9 @@ def _default_part(manifest: Manifest, config: CompareConfig, number: int) -> str
     return next(iter(manifest.predictions)) if len(manifest.predictions) == 1 else str(Part.test)
 
 
-def field_value(record: dict[str, Any], field: str) -> str | None:
-    """What a record says in one of its own fields, or in a column that was kept."""
-    value = record.get(field, record.get("kept", {}).get(field))
+def field_words(record: dict[str, Any], field: str) -> str | None:
+    """What a record says in one of its own fields, or in a column that was kept, as words."""
+    value = field_value(record, field)
     return None if value is None else str(value)
 
 
@@ -83,7 +84,7 @@ def _apart(entrants: list[Entrant], field: str) -> list[Entrant]:
     """
     found = entrants[:1]
     for entrant in entrants[1:]:
-        values = [field_value(record, field) for record in entrant.predictions.records]
+        values = [field_words(record, field) for record in entrant.predictions.records]
         unknown = values.count(None)
         if unknown:
             raise DataError(

@@ -16,8 +16,9 @@ from medcli.metrics.shift import (
 )
 from medcli.quantity import hypothesis_test
 from medcli.stages._lineup import Lineup
+from medcli.store.schema import RECORD_SCHEMA
 
-PIXELS = ("brightness", "contrast", "sharpness", "noise", "saturation")
+PIXELS = tuple(RECORD_SCHEMA["properties"]["pixels"]["properties"])
 FIELDS = ("sex", "view", "device", "site", "age")
 _MOST_CATEGORIES = 50
 Rows = list[dict[str, Any]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from medcli.metrics.multiplicity import holm
 from medcli.metrics.noninferiority import after_holm, judge
 from medcli.stages._lineup import Lineup
 from medcli.store.digests import derive_seed
+from medcli.workers import available_cpus
 
 
 def setting_of(config: CompareConfig, lineup: Lineup) -> Setting:
@@ -26,7 +26,7 @@ def setting_of(config: CompareConfig, lineup: Lineup) -> Setting:
         is_paired=lineup.is_paired,
         resamples=Resamples(lineup.num_clusters, seed, config.resamples),
         level=config.level,
-        threads=config.jobs or os.cpu_count() or 1,
+        threads=config.jobs or available_cpus(),
         against_first=config.each is not None,
     )
 

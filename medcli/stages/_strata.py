@@ -12,7 +12,7 @@ from medcli.config import CompareConfig
 from medcli.errors import UsageError
 from medcli.metrics.cochran import cochran_q
 from medcli.metrics.noninferiority import judge
-from medcli.stages._entrants import Entrant, field_value
+from medcli.stages._entrants import Entrant, field_words
 from medcli.stages._lineup import Lineup, line_up
 from medcli.stages._pairs import label_pairs, macro_pairs, setting_of
 
@@ -20,7 +20,7 @@ from medcli.stages._pairs import label_pairs, macro_pairs, setting_of
 def within_field(config: CompareConfig, lineup: Lineup) -> dict[str, Any]:
     """Differences of the AUC within each value of a field, and whether they differ between its values."""
     field = str(config.by)
-    values = [[field_value(record, field) for record in records] for records in lineup.records]
+    values = [[field_words(record, field) for record in records] for records in lineup.records]
     groups = sorted({value for own in values for value in own if value is not None})
     if not groups:
         raise UsageError(f"no record has the field {field!r}", hint="--by takes a field such as site or sex")
